@@ -1,0 +1,249 @@
+"""The recipe: everything that decides a model, as one strict, frozen tree read from YAML.
+
+A recipe holds values only; code chooses classes. Unknown keys are refused with the nearest known
+one, overrides (`--set training.max_steps=100`) pass through the same checks.
+"""
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from forecasting import paths
+from forecasting.errors import ConfigError
+
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[int, Field(ge=1)]
+DateOrFraction = (
+    Annotated[float, Field(gt=0, lt=1)] | Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$")]
+)
+
+
+class Section(BaseModel):
+    """A frozen part of a recipe that refuses keys it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataConfig(Section):
+    """Which features and targets, and where training ends."""
+
+    features: Literal["auto", "close", "ohlc", "ohlcv"] = "auto"
+    """Feature variant; `auto` is the richest one that every ticker has the columns for."""
+    horizons: tuple[Positive, ...] = (1, 5, 21)
+    """Bars ahead, ascending."""
+    volatility_decay: Annotated[float, Field(gt=0, lt=1)] = 0.94
+    """Weight of the past in the EWMA volatility that scales the targets."""
+    validation_start: DateOrFraction = 0.6
+    """First bar of the validation span: a date, or a fraction of the panel's bars."""
+    test_start: DateOrFraction = 0.7
+    """First bar that neither training nor validation sees."""
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        if list(self.horizons) != sorted(set(self.horizons)) or not self.horizons:
+            raise ValueError(f"horizons must ascend without repeats, got {list(self.horizons)}")
+        return self
+
+
+class NetworkConfig(Section):
+    """Shape of the network; names as in Hugging Face's Jamba configuration."""
+
+    mixer: Literal["mamba", "gru"] = "mamba"
+    """Sequence mixer of every layer that is not attention."""
+    hidden_size: Positive = 32
+    num_hidden_layers: Positive = 3
+    attn_layer_period: Positive | None = 3
+    """Layer i mixes by attention iff i % period == offset; null for no attention."""
+    attn_layer_offset: Annotated[int, Field(ge=0)] = 1
+    expert_layer_period: Positive | None = 2
+    """Layer i has a mixture of experts iff i % period == offset; null for dense layers only."""
+    expert_layer_offset: Annotated[int, Field(ge=0)] = 1
+    intermediate_size: Annotated[int, Field(ge=0)] = 64
+    """Width of each feed-forward (of each expert); 0 for layers without feed-forward."""
+    num_attention_heads: Positive = 4
+    num_key_value_heads: Positive = 2
+    sliding_window: Positive = 128
+    """Bars that attention looks back, its own included: the state stays bounded."""
+    num_experts: Positive = 4
+    num_experts_per_tok: Positive = 2
+    router_aux_loss_coef: Annotated[float, Field(ge=0)] = 0.001
+    mamba_d_state: Positive = 16
+    mamba_d_conv: Positive = 4
+    mamba_expand: Positive = 2
+    mamba_dt_rank: Positive | Literal["auto"] = "auto"
+    """Rank of the step-size projection; `auto` is ceil(hidden_size / 16)."""
+    rms_norm_eps: Annotated[float, Field(gt=0)] = 1e-6
+    dropout: Fraction = 0.3
+    """Dropout on the input projection and on every residual branch."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        for kind in ("attn", "expert"):
+            period = getattr(self, f"{kind}_layer_period")
+            offset = getattr(self, f"{kind}_layer_offset")
+            if period is not None and offset >= period:
+                raise ValueError(
+                    f"{kind}_layer_offset {offset} must be smaller than "
+                    f"{kind}_layer_period {period}"
+                )
+        if self.attn_layer_period is not None and self.attn_layer_offset == 0:
+            raise ValueError("attn_layer_offset must be at least 1: attention is never first")
+        if self.hidden_size % self.num_attention_heads:
+            raise ValueError("hidden_size must be a multiple of num_attention_heads")
+        if self.num_attention_heads % self.num_key_value_heads:
+            raise ValueError("num_attention_heads must be a multiple of num_key_value_heads")
+        if self.num_experts_per_tok > self.num_experts:
+            raise ValueError("num_experts_per_tok must not exceed num_experts")
+        return self
+
+    def layer_plan(self) -> tuple[tuple[str, str], ...]:
+        """(mixer, feed-forward) of each layer by the Jamba rule.
+
+        Source: Lieber et al. (2024), Jamba, arXiv 2403.19887, section 2.
+        """
+
+        def hit(layer: int, period: int | None, offset: int) -> bool:
+            return period is not None and layer % period == offset
+
+        def feed_forward(layer: int) -> str:
+            if self.intermediate_size == 0:
+                return "none"
+            expert = hit(layer, self.expert_layer_period, self.expert_layer_offset)
+            return "moe" if expert else "dense"
+
+        return tuple(
+            (
+                "attention"
+                if hit(layer, self.attn_layer_period, self.attn_layer_offset)
+                else self.mixer,
+                feed_forward(layer),
+            )
+            for layer in range(self.num_hidden_layers)
+        )
+
+
+class TrainingConfig(Section):
+    """How the network is fitted."""
+
+    context_length: Annotated[int, Field(ge=8)] = 256
+    """Bars in a training window."""
+    batch_size: Positive = 16
+    """Windows in an optimiser step."""
+    max_steps: Positive = 300
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 0.1
+    warmup_steps: Annotated[int, Field(ge=0)] = 30
+    gradient_clip: Annotated[float, Field(gt=0)] = 1.0
+    validate_every: Positive = 25
+    """Optimiser steps in an epoch: between two validations, checkpoints and log lines."""
+    patience: Positive = 4
+    """Validations without improvement after which training stops."""
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
+class Recipe(Section):
+    """A whole model: its data, its network and its training."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+    data: DataConfig = DataConfig()
+    network: NetworkConfig = NetworkConfig()
+    training: TrainingConfig = TrainingConfig()
+
+    def to_yaml(self) -> str:
+        """The recipe as YAML that `load_recipe` reads back to an equal one."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
+
+def load_recipe(name_or_file: str | Path, overrides: tuple[str, ...] = ()) -> Recipe:
+    """Read a recipe by name (below `models/`) or from a file, and apply overrides.
+
+    Args:
+        name_or_file: `jamba-tiny`, or a path to a YAML file or to a folder with a `recipe.yaml`.
+        overrides: `section.key=value` strings, value in YAML.
+
+    Raises:
+        ConfigError: No such recipe, no valid YAML, an unknown key, or a value out of range.
+    """
+    path = _find(str(name_or_file))
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid YAML: {error}. Correct the file.") from error
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read ({error.strerror}). Check the path.") from error
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{path} holds no settings: expected `name:` and sections. See models/.")
+    for override in overrides:
+        _apply(tree, override)
+    return recipe_from_tree(tree, str(path))
+
+
+def recipe_from_tree(tree: dict[str, Any], where: str) -> Recipe:
+    """Validate a parsed recipe.
+
+    Raises:
+        ConfigError: Names the key, what came, and the nearest known key or the range.
+    """
+    try:
+        return Recipe.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError(f"recipe {where}: {_explain(error)}") from error
+
+
+def _find(name: str) -> Path:
+    for path in (
+        Path(name),
+        Path(name) / "recipe.yaml",
+        paths.shipped_models() / name / "recipe.yaml",
+    ):
+        if path.is_file():
+            return path
+    known = sorted(folder.parent.name for folder in paths.shipped_models().glob("*/recipe.yaml"))
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise ConfigError(
+        f"no recipe {name!r}: expected a YAML file or one of {', '.join(known)}.{hint}"
+    )
+
+
+def _apply(tree: dict[str, Any], override: str) -> None:
+    key, separator, text = override.partition("=")
+    if not separator or not key:
+        raise ConfigError(f"override {override!r}: expected section.key=value.")
+    *sections, leaf = key.strip().split(".")
+    node = tree
+    for section in sections:
+        node = node.setdefault(section, {})
+        if not isinstance(node, dict):
+            raise ConfigError(f"override {override!r}: {section} is a value, not a section.")
+    try:
+        node[leaf] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"override {override!r}: the value is not valid YAML.") from error
+
+
+def _explain(error: ValidationError) -> str:
+    """The first problem of a validation error, in one sentence with a way out."""
+    problem = error.errors()[0]
+    location = [str(part) for part in problem["loc"]]
+    if problem["type"] == "extra_forbidden":
+        known = _keys(location[:-1])
+        near = difflib.get_close_matches(location[-1], known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known)}."
+        return f"unknown key {'.'.join(location)}: {hint}"
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] in ("value_error", "missing"):
+        return f"{'.'.join(location) or 'top level'}: {message}. Correct the recipe."
+    return f"{'.'.join(location)} = {problem['input']!r}: {message}. Correct the recipe."
+
+
+def _keys(sections: list[str]) -> list[str]:
+    model: type[BaseModel] = Recipe
+    for section in sections:
+        annotation = model.model_fields[section].annotation
+        assert isinstance(annotation, type)
+        model = annotation
+    return list(model.model_fields)
