@@ -6,7 +6,7 @@ one, overrides (`--set training.max_steps=100`) pass through the same checks.
 
 import difflib
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -42,7 +42,7 @@ class DataConfig(Section):
     """First bar that neither training nor validation sees."""
 
     @model_validator(mode="after")
-    def _ascending(self) -> Self:
+    def _ascending(self) -> "DataConfig":
         if list(self.horizons) != sorted(set(self.horizons)) or not self.horizons:
             raise ValueError(f"horizons must ascend without repeats, got {list(self.horizons)}")
         return self
@@ -80,7 +80,7 @@ class NetworkConfig(Section):
     """Dropout on the input projection and on every residual branch."""
 
     @model_validator(mode="after")
-    def _consistent(self) -> Self:
+    def _consistent(self) -> "NetworkConfig":
         for kind in ("attn", "expert"):
             period = getattr(self, f"{kind}_layer_period")
             offset = getattr(self, f"{kind}_layer_offset")

@@ -7,7 +7,7 @@ price bands) is derived from location, scale and degrees of freedom in closed fo
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -104,13 +104,13 @@ class Forecast:
 
     def between(
         self, start: np.datetime64 | str | None = None, end: np.datetime64 | str | None = None
-    ) -> Self:
+    ) -> "Forecast":
         """The forecasts whose origin lies from `start` to the end of the day `end`."""
         first = 0 if start is None else start_of(self.times, start)
         last = len(self.times) if end is None else end_of(self.times, end)
         return self._rows(slice(first, max(first, last)))
 
-    def select(self, tickers: Sequence[str]) -> Self:
+    def select(self, tickers: Sequence[str]) -> "Forecast":
         """The forecasts of some tickers.
 
         Raises:
@@ -124,7 +124,7 @@ class Forecast:
             **{k: getattr(self, k)[:, columns] for k in ("price", "loc", "scale", "df")},
         )
 
-    def _rows(self, rows: slice) -> Self:
+    def _rows(self, rows: slice) -> "Forecast":
         arrays = {k: getattr(self, k)[rows] for k in ("times", "price", "loc", "scale", "df")}
         return replace(self, **arrays)
 

@@ -8,7 +8,6 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -51,7 +50,7 @@ class Panel:
     @classmethod
     def from_frames(
         cls, frames: Mapping[str, pd.DataFrame], *, interval: str = "1d", source: str = "memory"
-    ) -> Self:
+    ) -> "Panel":
         """Align one frame a ticker on the union of their times.
 
         Args:
@@ -104,7 +103,7 @@ class Panel:
         years = (self.times[-1] - self.times[0]) / np.timedelta64(1, "s") / (365.25 * 86_400)
         return float((len(self.times) - 1) / years) if years > 0 else float("nan")
 
-    def select(self, tickers: Sequence[str]) -> Self:
+    def select(self, tickers: Sequence[str]) -> "Panel":
         """The panel of some tickers; bars on which none of them trades are left out.
 
         Raises:
@@ -122,7 +121,7 @@ class Panel:
 
     def between(
         self, start: np.datetime64 | str | None = None, end: np.datetime64 | str | None = None
-    ) -> Self:
+    ) -> "Panel":
         """The bars from `start` to the end of the day `end`, both included.
 
         Raises:
