@@ -1,8 +1,17 @@
 """Honest stock forecasting on a Jamba-style hybrid of state spaces, attention and experts.
 
+    import forecasting as fc
+
+    prices = fc.load(["AAPL", "MSFT", "JPM"])
+    model = fc.train(prices, out="runs/mine")
+    fan = model.forecast(prices)
+    score = fc.evaluate(model, prices)
+    book = fc.backtest(model, prices, strategy="long_short", cost_bps=5)
+    fc.report(model, prices, "report.html")
+
 Rooms, from the top; each looks down only:
 
-    cli                                the command line
+    cli, workflow                      the command line; the product in verbs
     serving, report                    MLflow model; single-file HTML report
     training, evaluation, backtest     Lightning and MLflow; baselines and verdicts; strategies
     forecaster                         a trained model folder: load, save, forecast
@@ -11,4 +20,55 @@ Rooms, from the top; each looks down only:
     config, errors, paths
 """
 
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from forecasting.forecast.forecast import Forecast as Forecast
+    from forecasting.forecaster.network_forecaster import load_forecaster as load_model
+    from forecasting.market.panel import Panel as Panel
+    from forecasting.market.simulated import simulate as simulate
+    from forecasting.training.train import train as train
+    from forecasting.workflow.judging import backtest as backtest
+    from forecasting.workflow.judging import evaluate as evaluate
+    from forecasting.workflow.loading import load as load
+    from forecasting.workflow.judging import report as report
+
+_FACE = {
+    "Forecast": "forecasting.forecast.forecast:Forecast",
+    "Panel": "forecasting.market.panel:Panel",
+    "backtest": "forecasting.workflow.judging:backtest",
+    "evaluate": "forecasting.workflow.judging:evaluate",
+    "load": "forecasting.workflow.loading:load",
+    "load_model": "forecasting.forecaster.network_forecaster:load_forecaster",
+    "report": "forecasting.workflow.judging:report",
+    "simulate": "forecasting.market.simulated:simulate",
+    "train": "forecasting.training.train:train",
+}
+__all__ = ["Forecast", "Panel", "__version__", "backtest", "evaluate", "load"]
+__all__ += ["load_model", "report", "simulate", "train"]
+
+
+class _Face(ModuleType):
+    """Public names, imported at first use so that `import forecasting` stays cheap."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _FACE:
+            raise AttributeError(f"module 'forecasting' has no attribute {name!r}")
+        module, _, attribute = _FACE[name].partition(":")
+        return getattr(import_module(module), attribute)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # Importing the room `backtest` would hide the verb `fc.backtest`, `report` likewise.
+        if not (name in _FACE and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+    def __dir__(self) -> list[str]:
+        return sorted(__all__)
+
+
+sys.modules[__name__].__class__ = _Face

@@ -1,6 +1,5 @@
 """The fan chart: recent prices and the predictive bands that grow out of the last one."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -22,9 +21,8 @@ def fan_chart(forecast: Forecast, panel: Panel | None = None) -> Figure:
     shown = [k for k in range(len(forecast.tickers)) if forecast.mask[:, k].any()]
     columns = min(3, max(1, len(shown)))
     rows = -(-max(1, len(shown)) // columns)
-    figure, axes = plt.subplots(
-        rows, columns, figsize=(4.4 * columns, 3.1 * rows), squeeze=False, layout="constrained"
-    )
+    figure = Figure(figsize=(4.4 * columns, 3.1 * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False)
     for axis in axes.ravel()[len(shown) :]:
         axis.set_visible(False)
     for axis, k in zip(axes.ravel(), shown, strict=False):

@@ -117,5 +117,5 @@ def _require_rows(panel: Panel, complete: np.ndarray, needed: int) -> None:
         if not complete[:, k].any():
             raise DataError(
                 f"{ticker} has {int(panel.mask[:, k].sum())} bars in {panel.source}, none with all "
-                f"its features: expected more than {needed} bars. Use a longer history, or drop it."
+                f"its features: expected at least {needed} bars. Use a longer history, or drop it."
             )

@@ -1,0 +1,34 @@
+"""The verbs together, and what becomes of errors: one line, exit 1; wrong usage exits with 2."""
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from forecasting.cli.backtest import backtest
+from forecasting.cli.evaluate import evaluate
+from forecasting.cli.fetch import fetch
+from forecasting.cli.forecast import forecast
+from forecasting.cli.models import models
+from forecasting.cli.report import report
+from forecasting.cli.train import train
+from forecasting.errors import ForecastingError
+
+app = typer.Typer(
+    name="forecasting",
+    help="Honest stock forecasting: distributions, verdicts against baselines, costed backtests.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for verb in (fetch, train, evaluate, forecast, backtest, report, models):
+    app.command()(verb)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 fine, 1 an error of data or settings, 2 wrong usage."""
+    try:
+        app(args=arguments, prog_name="forecasting")
+    except ForecastingError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)

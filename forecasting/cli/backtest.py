@@ -1,0 +1,71 @@
+"""`forecasting backtest`: a strategy on a model's forecasts, with costs."""
+
+from typing import Annotated, Any
+
+import typer
+
+from forecasting.cli import options
+
+
+def backtest(
+    model: options.Model,
+    tickers: options.Tickers = None,
+    prices: options.Prices = "sample",
+    strategy: Annotated[
+        str,
+        typer.Option(help="long_short, long_only, volatility_target, or a Python file."),
+    ] = "long_short",
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Parameter of the strategy: name=value. Repeatable."),
+    ] = None,
+    cost_bps: options.CostBps = 5.0,
+    slippage_bps: options.SlippageBps = 3.0,
+    start: options.Start = None,
+    end: options.End = None,
+    missing: options.Missing = "error",
+    as_json: options.Json = False,
+) -> None:
+    """Trade a model's forecasts on bars that it has not seen, beside buy-and-hold."""
+    from forecasting.cli.printing import print_backtest, print_json, print_notes
+    from forecasting.forecaster import load_forecaster
+    from forecasting.workflow import judging
+    from forecasting.workflow.loading import load_for
+
+    parameters = _parameters(set_ or [])
+    forecaster = load_forecaster(model)
+    panel = load_for(forecaster, prices, tickers, end=end, missing=missing)
+    made = judging.backtest(
+        forecaster,
+        panel,
+        strategy=strategy,
+        tickers=tickers,
+        start=start,
+        end=end,
+        cost_bps=cost_bps,
+        slippage_bps=slippage_bps,
+        **parameters,
+    )
+    if as_json:
+        print_json(made.to_dict())
+        return
+    print_backtest(made)
+    print_notes(made.notes)
+
+
+def _parameters(settings: list[str]) -> dict[str, Any]:
+    """Strategy parameters from `name=value` texts, values in YAML."""
+    import yaml
+
+    from forecasting.errors import ConfigError
+
+    parameters = {}
+    for setting in settings:
+        name, separator, text = setting.partition("=")
+        if not separator or not name.isidentifier():
+            raise ConfigError(f"--set {setting!r}: expected name=value, such as top_k=3.")
+        try:
+            parameters[name] = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"--set {setting!r}: the value is not valid YAML.") from error
+    return parameters

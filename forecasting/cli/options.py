@@ -1,0 +1,56 @@
+"""Arguments and options that several verbs share, spelled the same everywhere."""
+
+from typing import Annotated
+
+import typer
+
+
+def complete_model(incomplete: str) -> list[str]:
+    """Names under `models/` and `runs/` that begin like the word being typed."""
+    from forecasting import paths
+
+    folders = [*paths.shipped_models().glob("*/"), *paths.runs().glob("*/")]
+    names = {folder.name for folder in folders if (folder / "recipe.yaml").is_file()}
+    return sorted(name for name in names if name.startswith(incomplete))
+
+
+def complete_recipe(incomplete: str) -> list[str]:
+    """Shipped recipes that begin like the word being typed."""
+    from forecasting import paths
+
+    names = [file.parent.name for file in paths.shipped_models().glob("*/recipe.yaml")]
+    return sorted(name for name in names if name.startswith(incomplete))
+
+
+def complete_source(incomplete: str) -> list[str]:
+    """Named price sources that begin like the word being typed."""
+    from forecasting.market.sources import SOURCE_NAMES
+
+    return [name for name in SOURCE_NAMES if name.startswith(incomplete)]
+
+
+Model = Annotated[
+    str,
+    typer.Argument(
+        help="Model folder, or a name under models/ or runs/.", autocompletion=complete_model
+    ),
+]
+Tickers = Annotated[
+    list[str] | None, typer.Argument(help="Tickers; all that the source has by default.")
+]
+Prices = Annotated[
+    str,
+    typer.Option(
+        help="sample, sample-ohlcv, sample-indices, store, simulated, or files (path or glob).",
+        autocompletion=complete_source,
+    ),
+]
+Missing = Annotated[
+    str, typer.Option(help="Blank prices inside a file: `error`, or `mask` to leave them out.")
+]
+Start = Annotated[str | None, typer.Option(help="First day, YYYY-MM-DD.")]
+End = Annotated[str | None, typer.Option(help="Last day, YYYY-MM-DD.")]
+CostBps = Annotated[float, typer.Option(help="Commission, bps of traded notional.")]
+SlippageBps = Annotated[float, typer.Option(help="Slippage, bps of traded notional.")]
+Track = Annotated[bool, typer.Option(help="Add the results to the model's MLflow run.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]

@@ -1,0 +1,122 @@
+"""The cells on which all forecasters are compared: the same for each, or nothing is comparable.
+
+A cell is one (ticker, origin bar) at one horizon. It counts if its outcome is known and every
+forecaster has a forecast there.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Bool, Float, Int
+
+from forecasting.errors import DataError
+from forecasting.evaluation.scores import date_means, score_cells
+from forecasting.forecast.forecast import Forecast
+from forecasting.market.panel import Panel, day
+from forecasting.market.targets import future_log_returns
+
+Grid = Bool[np.ndarray, "time ticker horizon"]
+
+_NEARLY_ALL = 0.95
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """The common cells of one horizon, ordered by date.
+
+    Attributes:
+        horizon: Bars ahead.
+        date: Index of each cell's origin bar in the span's times.
+        ticker: Index of each cell's ticker.
+        returns: What happened: log return over the next h bars, decimal.
+        scores: Forecaster to its scores, one row a cell; see `score_cells`.
+        loc: Forecaster to the location of its forecasts, decimal.
+    """
+
+    horizon: int
+    date: Int[np.ndarray, " cell"]
+    ticker: Int[np.ndarray, " cell"]
+    returns: Float[np.ndarray, " cell"]
+    scores: dict[str, pd.DataFrame]
+    loc: dict[str, Float[np.ndarray, " cell"]]
+
+    @property
+    def n_dates(self) -> int:
+        """Dates with a cell."""
+        return len(np.unique(self.date))
+
+    def date_means(self, forecaster: str, score: str) -> Float[np.ndarray, " date"]:
+        """Mean score of each date, dates ascending."""
+        return date_means(self.scores[forecaster][score].to_numpy(), self.date)
+
+
+def common_cells(span: Panel, forecasts: Sequence[Forecast]) -> tuple[list[Cells], tuple[str, ...]]:
+    """Find the common cells of a span, and score every forecast there.
+
+    Args:
+        span: The bars from which forecasts are scored, and on which the outcomes become known.
+        forecasts: Of the same bars, tickers and horizons.
+
+    Returns:
+        The cells of each horizon, and notes on forecasters that narrow them.
+
+    Raises:
+        DataError: At some horizon there is no common cell.
+    """
+    horizons = forecasts[0].horizons
+    returns, _ = future_log_returns(span, horizons)
+    known = np.isfinite(returns)
+    covered = {f.name: known & np.isfinite(f.loc + f.scale + f.df) for f in forecasts}
+    common: Grid = np.logical_and.reduce(list(covered.values()))
+    _require_cells(span, horizons, common, covered)
+    cells = [_score_horizon(common[:, :, j], j, returns, forecasts) for j in range(len(horizons))]
+    return cells, _coverage_notes(common, covered)
+
+
+def _score_horizon(
+    common: Bool[np.ndarray, "time ticker"],
+    j: int,
+    returns: Float[np.ndarray, "time ticker horizon"],
+    forecasts: Sequence[Forecast],
+) -> Cells:
+    at = np.nonzero(common)
+    happened = returns[*at, j]
+    return Cells(
+        horizon=forecasts[0].horizons[j],
+        date=at[0],
+        ticker=at[1],
+        returns=happened,
+        scores={
+            f.name: score_cells(happened, f.loc[*at, j], f.scale[*at, j], f.df[*at, j])
+            for f in forecasts
+        },
+        loc={f.name: f.loc[*at, j] for f in forecasts},
+    )
+
+
+def _require_cells(
+    span: Panel, horizons: tuple[int, ...], common: Grid, covered: dict[str, Grid]
+) -> None:
+    empty = ~common.any(axis=(0, 1))
+    if empty.any():
+        horizon = horizons[int(empty.argmax())]
+        fewest = min(covered, key=lambda name: int(covered[name][:, :, empty].sum()))
+        raise DataError(
+            f"nothing to score at {horizon} bars ahead: from {day(span.times[0])} to "
+            f"{day(span.times[-1])} no bar has a known outcome and all forecasts ({fewest} has "
+            "the fewest). Start earlier, end later, or leave out tickers with a short history."
+        )
+
+
+def _coverage_notes(common: Grid, covered: dict[str, Grid]) -> tuple[str, ...]:
+    """Name the forecasters that cover far fewer cells than the others do together."""
+    total = int(np.logical_or.reduce(list(covered.values())).sum())
+    narrow = [
+        f"{name} covers {grid.sum() / total:.0%} of the {total} cells with a known outcome"
+        for name, grid in covered.items()
+        if grid.sum() < _NEARLY_ALL * total
+    ]
+    left = f"everything is scored on the {int(common.sum())} cells that all forecasters cover."
+    return (f"{'; '.join(narrow)}: {left}",) if narrow else ()

@@ -1,0 +1,184 @@
+"""Judge a forecaster against the honest baselines, on the same bars, with the same tests."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from forecasting.errors import DataError
+from forecasting.evaluation.baselines import Baseline, EwmaT, GjrGarchT, LinearT, LogHarT
+from forecasting.evaluation.cells import Cells, common_cells
+from forecasting.evaluation.evaluation import Evaluation
+from forecasting.evaluation.significance import least_dates
+from forecasting.evaluation.tables import (
+    location_table,
+    pit_table,
+    score_table,
+    verdict_table,
+)
+from forecasting.forecast.forecast import Forecast
+from forecasting.forecast.forecaster import Forecaster
+from forecasting.market.panel import Panel, day, start_of
+from forecasting.market.sequences import VOLATILITY_DECAY, Sequences, make_sequences
+
+BASELINES: tuple[type[Baseline], ...] = (EwmaT, LogHarT, LinearT, GjrGarchT)
+MIN_TRAINING_ROWS = 500
+
+Progress = Callable[[str], None]
+
+
+def evaluate(
+    model: Forecaster,
+    prices: Panel,
+    *,
+    start: np.datetime64 | str,
+    end: np.datetime64 | str | None = None,
+    rivals: Sequence[Forecaster] = (),
+    variant: str = "auto",
+    decay: float = VOLATILITY_DECAY,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Fit the baselines on the bars before `start`, then score everything from `start` to `end`.
+
+    Nothing after `end` is looked at, outcomes included; the baselines see no label that was not
+    known at the last bar before `start`. The model and the `rivals` are taken as they are: whether
+    they were trained on bars inside the span is for the caller to know.
+
+    Args:
+        model: The forecaster to judge.
+        prices: Prices from before `start`, on which the baselines are fitted, to `end`.
+        start: First origin that is scored.
+        end: Last bar; None for the last one there is.
+        rivals: Further forecasters to compare with, beyond the baselines.
+        variant: Feature variant of the baselines; `auto` is the richest that the prices allow.
+        decay: Weight of the past in the baselines' EWMA volatility.
+        progress: Called with a few words before each step that takes time.
+
+    Raises:
+        DataError: Too few bars before `start`, no common cells from there on, a rival without the
+            model's horizons, or two forecasters of the same name.
+    """
+    say = progress or (lambda _: None)
+    names = [model.name, *(rival.name for rival in rivals), *(kind.name for kind in BASELINES)]
+    _require_distinct(names)
+    prices = prices.between(None, end)
+    first = start_of(prices.times, start)
+    _require_start(prices, first, start)
+    say("features and targets")
+    sequences = make_sequences(prices, variant=variant, horizons=model.horizons, decay=decay)
+    rows = sequences.label_end.max(axis=1) < first
+    _require_training(sequences, rows, start)
+    forecasts = []
+    for forecaster in (model, *rivals):
+        say(f"forecasts of {forecaster.name}")
+        forecast = _aligned(forecaster, prices, model.horizons)
+        forecasts.append(forecast.between(start))
+    for baseline in BASELINES:
+        say(f"baseline {baseline.name}")
+        fitted = baseline.fit(sequences, rows, decay=decay)
+        forecasts.append(fitted.forecast_rows(sequences).between(start))
+    say("scores and tests")
+    span = prices.between(start)
+    cells, notes = common_cells(span, forecasts)
+    return _conclude(span, cells, forecasts, (_protocol(prices.times, first), *notes))
+
+
+def _require_start(prices: Panel, first: int, start: np.datetime64 | str) -> None:
+    if first >= len(prices.times):
+        raise DataError(
+            f"no bars from {start} on: prices end {day(prices.times[-1])}. Pass an earlier --start."
+        )
+
+
+def _require_training(sequences: Sequences, rows: np.ndarray, start: np.datetime64 | str) -> None:
+    if rows.sum() < MIN_TRAINING_ROWS:
+        raise DataError(
+            f"prices start {day(sequences.panel.times[0])}; the baselines need bars to fit on: "
+            f"expected {MIN_TRAINING_ROWS} (ticker, bar) rows with features and known outcomes "
+            f"before {start}, got {int(rows.sum())}. Pass a later --start."
+        )
+
+
+def _require_distinct(names: list[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise DataError(
+                f"two forecasters are called {name!r}: expected distinct names. Rename one."
+            )
+
+
+def _aligned(forecaster: Forecaster, prices: Panel, horizons: tuple[int, ...]) -> Forecast:
+    """The forecaster's answer at these horizons only, under its name.
+
+    Raises:
+        DataError: A horizon is missing.
+        ValueError: The forecast is not of the bars and tickers of the prices.
+    """
+    forecast = forecaster.forecast(prices)
+    if not np.array_equal(forecast.times, prices.times) or forecast.tickers != prices.tickers:
+        raise ValueError(f"the forecast of {forecaster.name} is not of the bars that it was given")
+    if not set(horizons) <= set(forecast.horizons):
+        raise DataError(
+            f"{forecaster.name} forecasts {list(forecast.horizons)} bars ahead: expected "
+            f"{list(horizons)} as the model. Compare models of the same horizons."
+        )
+    at = [forecast.horizons.index(h) for h in horizons]
+    return replace(
+        forecast,
+        name=forecaster.name,
+        horizons=horizons,
+        loc=forecast.loc[:, :, at],
+        scale=forecast.scale[:, :, at],
+        df=forecast.df[:, :, at],
+    )
+
+
+def _conclude(
+    span: Panel, cells: list[Cells], forecasts: list[Forecast], notes: tuple[str, ...]
+) -> Evaluation:
+    names = [forecast.name for forecast in forecasts]
+    model, rivals = names[0], names[1:]
+    verdicts, location = verdict_table(cells, model, rivals), location_table(cells, model)
+    dates = np.unique(np.concatenate([part.date for part in cells]))
+    tickers = np.unique(np.concatenate([part.ticker for part in cells]))
+    untested = [part for part in cells if part.n_dates < least_dates(part.horizon)]
+    return Evaluation(
+        model=model,
+        horizons=forecasts[0].horizons,
+        tickers=tuple(span.tickers[k] for k in tickers),
+        start=span.times[dates[0]],
+        end=span.times[dates[-1]],
+        n_dates=len(dates),
+        scores=score_table(cells, [model, *rivals], EwmaT.name),
+        verdicts=verdicts,
+        location=location,
+        pit=pit_table(cells, model),
+        notes=(
+            *notes,
+            *(_too_few(part) for part in untested),
+            _luck(int(verdicts["p"].notna().sum() + location["p"].notna().sum())),
+            *(note for forecast in forecasts for note in forecast.notes),
+        ),
+    )
+
+
+def _protocol(times: np.ndarray, first: int) -> str:
+    return (
+        f"Protocol: fitted once, tested forward. The baselines are fitted on labels known by "
+        f"{day(times[first - 1])}, never refitted, and scored from {day(times[first])} on the same "
+        "(ticker, bar, horizon) cells as the model."
+    )
+
+
+def _too_few(cells: Cells) -> str:
+    return (
+        f"No test at {cells.horizon} bars ahead: {cells.n_dates} dates, expected at least "
+        f"{least_dates(cells.horizon)}."
+    )
+
+
+def _luck(tests: int) -> str:
+    return (
+        f"{tests} verdicts at two-sided 5 %: about 2.5 % of them ({0.025 * tests:.1f}) would say "
+        "BEATS by luck alone."
+    )

@@ -1,0 +1,103 @@
+"""The `Evaluation` value: what was measured, on what, and what may be concluded from it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecasting.market.panel import day
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Scores and verdicts of a model and its rivals on exactly the same cells.
+
+    Losses are means over the tickers of a date first and over dates second.
+
+    Attributes:
+        model: Name of the forecaster that is judged.
+        horizons: Bars ahead.
+        tickers: Tickers with at least one scored cell.
+        start: Origin of the first scored cell.
+        end: Origin of the last scored cell.
+        n_dates: Dates with a scored cell at any horizon.
+        scores: One row a forecaster and horizon, the model first: forecaster, horizon, n (cells),
+            nll (nats a bar), crps (decimal log return), cover50, cover80, cover95 (shares),
+            width95 (decimal log return), crps_skill (1 - crps / crps of EWMA-t).
+        verdicts: One row a rival and horizon: rival, horizon, gain (nats a bar, positive: the
+            model is better), t, p, verdict, detectable (smallest gain that this span shows with
+            80 % power).
+        location: One row a horizon: r2 (out-of-sample, of the model's location against zero), t, p,
+            verdict of the squared errors against those of zero.
+        pit: Histogram of the model's PIT, one row a horizon and bin: horizon, low, high, count,
+            share, standard_error (of the share; dates are the unit, not cells).
+        notes: Sentences that a reader of these numbers has to know.
+    """
+
+    model: str
+    horizons: tuple[int, ...]
+    tickers: tuple[str, ...]
+    start: np.datetime64
+    end: np.datetime64
+    n_dates: int
+    scores: pd.DataFrame
+    verdicts: pd.DataFrame
+    location: pd.DataFrame
+    pit: pd.DataFrame
+    notes: tuple[str, ...]
+
+    @property
+    def rivals(self) -> tuple[str, ...]:
+        """Names of the forecasters that the model was compared with."""
+        return tuple(self.verdicts["rival"].unique())
+
+    def table(self) -> pd.DataFrame:
+        """Scores and verdicts in one table, one row a horizon and forecaster, the model first.
+
+        Columns: horizon, forecaster, nll, crps, crps_skill, cover50, cover80, cover95, gain, t, p,
+        verdict, detectable. The gain is the model's over the forecaster of the row; on the model's
+        own rows it is NaN and the verdict empty.
+        """
+        verdicts = self.verdicts.rename(columns={"rival": "forecaster"})
+        rows = self.scores.merge(verdicts, how="left", on=["forecaster", "horizon"])
+        rows["verdict"] = rows["verdict"].fillna("")
+        columns = ["horizon", "forecaster", "nll", "crps", "crps_skill"]
+        columns += ["cover50", "cover80", "cover95", "gain", "t", "p", "verdict", "detectable"]
+        order = rows["horizon"].argsort(kind="stable")
+        return rows.iloc[order][columns].reset_index(drop=True)
+
+    def verdict(self, rival: str, horizon: int) -> str:
+        """The verdict against one rival at one horizon.
+
+        Raises:
+            ValueError: There was no such comparison.
+        """
+        found = self.verdicts.query("rival == @rival and horizon == @horizon")["verdict"]
+        if found.empty:
+            raise ValueError(f"no comparison with {rival!r} at horizon {horizon}")
+        return str(found.iloc[0])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as JSON types: dates as YYYY-MM-DD, tables as lists of rows, NaN as null."""
+        return {
+            "model": self.model,
+            "horizons": list(self.horizons),
+            "tickers": list(self.tickers),
+            "start": day(self.start),
+            "end": day(self.end),
+            "n_dates": self.n_dates,
+            "scores": _records(self.scores),
+            "verdicts": _records(self.verdicts),
+            "location": _records(self.location),
+            "pit": _records(self.pit),
+            "notes": list(self.notes),
+        }
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    plain = table.astype(object)
+    return [
+        {str(key): value for key, value in row.items()}
+        for row in plain.where(table.notna(), None).to_dict("records")
+    ]

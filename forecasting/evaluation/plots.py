@@ -1,0 +1,91 @@
+"""The calibration figure: are the probabilities right?"""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from forecasting.evaluation.evaluation import Evaluation
+from forecasting.evaluation.scores import LEVELS
+
+_MODEL_COLOR = "#1f5fa8"
+_RIVAL_COLORS = ("#8c8c8c", "#d08a2e", "#5b9a5b", "#a05a8c", "#3aa0a0", "#b04a4a")
+_MARKERS = ("s", "^", "v", "D", "P", "X")
+
+
+def calibration(evaluation: Evaluation) -> Figure:
+    """PIT histograms of the model, and coverage of the model and its rivals, by horizon.
+
+    Above: share of outcomes in each twentieth of the forecast probability; right probabilities give
+    equal shares, inside the grey band 95 % of the time. Below: how many percentage points more (or
+    fewer) outcomes fell into the central 50, 80 and 95 % intervals than should have.
+    """
+    columns = len(evaluation.horizons)
+    figure = Figure(figsize=(9, 5.4), dpi=100, layout="constrained")
+    axes = figure.subplots(2, columns, squeeze=False, sharey="row")
+    for j, horizon in enumerate(evaluation.horizons):
+        _draw_pit(axes[0, j], evaluation.pit.query("horizon == @horizon"))
+        _draw_coverage(axes[1, j], evaluation, horizon)
+        axes[0, j].set_title(f"{horizon} bar{'s' if horizon > 1 else ''} ahead", fontsize=10)
+    axes[0, 0].set_ylabel("share over its due", fontsize=9)
+    axes[1, 0].set_ylabel("coverage, points over nominal", fontsize=9)
+    axes[0, 0].legend(loc="upper center", fontsize=8, frameon=False)
+    handles, labels = axes[1, 0].get_legend_handles_labels()
+    figure.legend(
+        handles,
+        labels,
+        loc="outside lower center",
+        ncols=min(len(labels), 6),
+        fontsize=8,
+        frameon=False,
+    )
+    return figure
+
+
+def _draw_pit(axis: Axes, bins: pd.DataFrame) -> None:
+    low, due = bins["low"].to_numpy(), 1 / len(bins)
+    middle, share = low + due / 2, bins["share"].to_numpy() / due
+    half = 1.96 * bins["standard_error"].to_numpy() / due
+    axis.bar(middle, share - 1, bottom=1, width=0.8 * due, color=_MODEL_COLOR, zorder=2)
+    axis.fill_between(
+        np.append(low, 1.0),
+        np.append(1 - half, 1 - half[-1]),
+        np.append(1 + half, 1 + half[-1]),
+        step="post",
+        color="#dddddd",
+        lw=0,
+        label="95 % if calibrated",
+        zorder=1,
+    )
+    axis.axhline(1, color="#333333", lw=0.8, zorder=3)
+    axis.set_xlim(0, 1)
+    axis.set_xlabel("forecast probability (PIT)", fontsize=9)
+    _tidy(axis)
+
+
+def _draw_coverage(axis: Axes, evaluation: Evaluation, horizon: int) -> None:
+    scores = evaluation.scores.query("horizon == @horizon").set_index("forecaster")
+    names = [evaluation.model, *evaluation.rivals]
+    place = np.arange(len(LEVELS))
+    for k, name in enumerate(names):
+        covered = np.array([scores.loc[name, f"cover{round(q * 100)}"] for q in LEVELS])
+        rival = k - 1
+        axis.plot(
+            place + (k - (len(names) - 1) / 2) * 0.7 / len(names),
+            100 * (covered - LEVELS),
+            marker="o" if k == 0 else _MARKERS[rival % len(_MARKERS)],
+            color=_MODEL_COLOR if k == 0 else _RIVAL_COLORS[rival % len(_RIVAL_COLORS)],
+            ms=8 if k == 0 else 5,
+            ls="",
+            label=name,
+        )
+    axis.axhline(0, color="#333333", lw=0.8)
+    axis.set_xticks(place, [f"{level:.0%}" for level in LEVELS])
+    axis.set_xlim(-0.6, len(LEVELS) - 0.4)
+    axis.set_xlabel("central interval", fontsize=9)
+    _tidy(axis)
+
+
+def _tidy(axis: Axes) -> None:
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.tick_params(labelsize=8)

@@ -1,0 +1,4 @@
+"""Trained model folders: read, write, and forecast with them."""
+
+from forecasting.forecaster.network_forecaster import NetworkForecaster as NetworkForecaster
+from forecasting.forecaster.network_forecaster import load_forecaster as load_forecaster

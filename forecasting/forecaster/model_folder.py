@@ -1,0 +1,159 @@
+"""A model is a folder: recipe, weights, corpus manifest, metrics and card. Nothing is unpickled."""
+
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from forecasting import paths
+from forecasting.config import Recipe, load_recipe
+from forecasting.errors import ModelFileError
+from forecasting.forecaster.corpus import Corpus
+
+WEIGHTS = "model.safetensors"
+RECIPE = "recipe.yaml"
+CORPUS = "corpus.json"
+METRICS = "metrics.json"
+CARD = "card.md"
+# In the order in which they are written: a folder without weights is not yet a model.
+FILES = (RECIPE, CORPUS, METRICS, CARD, WEIGHTS)
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """The contents of a model folder, weights aside.
+
+    Attributes:
+        recipe: Resolved recipe.
+        corpus: What the model has seen.
+        metrics: Plain numbers and strings of the training run.
+        card: Markdown for people.
+    """
+
+    recipe: Recipe
+    corpus: Corpus
+    metrics: dict[str, Any]
+    card: str
+
+
+def find_model(name_or_folder: str | Path) -> Path:
+    """The folder of a model given by path, by name under `models/`, or by name under `runs/`.
+
+    Raises:
+        ModelFileError: There is no such folder, or it holds a recipe without weights.
+    """
+    name = str(name_or_folder)
+    candidates = [Path(name)]
+    if os.sep not in name and ".." not in name:
+        candidates += [paths.shipped_models() / name, paths.runs() / name]
+    folders = [folder for folder in candidates if (folder / RECIPE).is_file()]
+    for folder in folders:
+        if (folder / WEIGHTS).is_file():
+            return folder
+    if folders:
+        raise ModelFileError(
+            f"{folders[0]} has a recipe but no {WEIGHTS}: expected a trained model. Train it with "
+            f"`forecasting train --recipe {folders[0]} --out runs/{folders[0].name}`."
+        )
+    raise ModelFileError(
+        f"no model {name!r}: expected a folder with {RECIPE} and {WEIGHTS}, or a name listed by "
+        "`forecasting models`. Make one with `forecasting train`."
+    )
+
+
+def write_folder(folder: Path, files: ModelFiles, weights: dict[str, Tensor]) -> None:
+    """Write a model folder; a crash leaves the old files or the new ones, never half of one.
+
+    Other files in the folder stay as they are.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        (partial / RECIPE).write_text(files.recipe.to_yaml(), encoding="utf-8")
+        (partial / CORPUS).write_text(files.corpus.model_dump_json(indent=1), encoding="utf-8")
+        (partial / METRICS).write_text(json.dumps(files.metrics, indent=1), encoding="utf-8")
+        (partial / CARD).write_text(files.card, encoding="utf-8")
+        save_file({k: v.detach().contiguous() for k, v in weights.items()}, partial / WEIGHTS)
+        folder.mkdir(exist_ok=True)
+        for name in FILES:
+            os.replace(partial / name, folder / name)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def read_folder(folder: Path) -> ModelFiles:
+    """Read everything but the weights.
+
+    Raises:
+        ModelFileError: A file is missing or damaged.
+        ConfigError: The recipe is not valid.
+    """
+    recipe = load_recipe(folder / RECIPE)
+    try:
+        corpus = Corpus.model_validate_json(_text(folder / CORPUS))
+        metrics = json.loads(_text(folder / METRICS))
+    except (ValidationError, json.JSONDecodeError) as error:
+        raise ModelFileError(
+            f"{folder}: {CORPUS} or {METRICS} is damaged ({str(error).splitlines()[0]}): expected "
+            "the files that training wrote. Train the model again, or restore the folder."
+        ) from error
+    return ModelFiles(recipe, corpus, metrics, _text(folder / CARD))
+
+
+def read_weights(folder: Path, expected: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Read the weights after checking names, shapes and types against the network's own.
+
+    Args:
+        folder: Model folder.
+        expected: State of a freshly built network of the folder's recipe.
+
+    Raises:
+        ModelFileError: The file is missing, truncated, or of another shape than the recipe says.
+    """
+    path = folder / WEIGHTS
+    if not path.is_file():
+        raise ModelFileError(f"{path} is missing: expected the weights. Train the model again.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+            _require_shapes(path, found, {k: tuple(v.shape) for k, v in expected.items()})
+            weights = {name: file.get_tensor(name) for name in found}
+    except (SafetensorError, OSError) as error:
+        raise ModelFileError(
+            f"{path} cannot be read ({error}): expected a whole safetensors file. Copy it "
+            "again, or train the model again."
+        ) from error
+    for name, value in weights.items():
+        if value.dtype != expected[name].dtype or not bool(torch.isfinite(value).all()):
+            raise ModelFileError(
+                f"{path}: {name} is {value.dtype} or not finite: expected finite "
+                f"{expected[name].dtype}. Train the model again."
+            )
+    return weights
+
+
+def _require_shapes(path: Path, found: dict[str, Any], expected: dict[str, Any]) -> None:
+    for name in sorted(found.keys() | expected.keys()):
+        if found.get(name) != expected.get(name):
+            raise ModelFileError(
+                f"{path}: {name} has shape {found.get(name, 'none')}, expected "
+                f"{expected.get(name, 'none')} by {RECIPE}. These weights belong to another recipe."
+            )
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelFileError(
+            f"{path} cannot be read: expected a file of the model folder. Train the model again."
+        ) from error

@@ -1,0 +1,138 @@
+"""What the columns of a price table are: long, wide, or one ticker's own bars.
+
+Names are matched without regard to case, spaces, dots and underscores. Two columns that could be
+the same thing are an error; a column that is none of ours is left out and named in the source text.
+"""
+
+import re
+from dataclasses import dataclass
+
+from forecasting.errors import DataError
+from forecasting.market.panel import COLUMNS
+from forecasting.market.symbols import check_label
+
+_TIME_NAMES = {"date", "datetime", "time", "timestamp", "timestamps"}
+_TICKER_NAMES = {"ticker", "symbol"}
+_BAR_WORDS = {"open", "high", "low", "close", "volume"}
+_SEPARATOR = re.compile(r"[\s_.\-]+")
+_UNNAMED = {"", "unnamed:0", "indexlevel0", "index"}
+_NAMES = {name.replace("_", ""): name for name in COLUMNS} | {
+    "adjustedclose": "adj_close",
+    "dividends": "dividend",
+    "stocksplits": "split",
+    "splits": "split",
+}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Positions of the columns of a table.
+
+    Attributes:
+        time: Position of the bar times.
+        ticker: Position of the ticker column, None unless the table is long.
+        fields: Column of ours to position; empty in a wide table.
+        series: Ticker to position in a wide table, else empty.
+        notes: What the reader of a result should know, for the panel's source text.
+    """
+
+    time: int
+    ticker: int | None
+    fields: dict[str, int]
+    series: dict[str, int]
+    notes: tuple[str, ...]
+
+
+def find_layout(names: list[str], where: str) -> Layout:
+    """Decide what each column is.
+
+    Args:
+        names: Column names in file order.
+        where: The file, for messages.
+
+    Raises:
+        DataError: No date column, no close, or two columns for one thing.
+    """
+    keys = [_key(name) for name in names]
+    time = _time_column(names, keys, where)
+    ticker = _only([k for k, key in enumerate(keys) if key in _TICKER_NAMES], names, where)
+    rest = [k for k in range(len(names)) if k not in (time, ticker)]
+    known = [k for k in rest if keys[k] in _NAMES]
+    has_close = any(_NAMES[keys[k]] in ("close", "adj_close") for k in known)
+    if ticker is None and not has_close:
+        return Layout(
+            time, None, {}, _wide(names, rest, known, where), ("close taken as adjusted",)
+        )
+    fields: dict[str, int] = {}
+    for k in known:
+        if _NAMES[keys[k]] in fields:
+            _only([fields[_NAMES[keys[k]]], k], names, where)
+        fields[_NAMES[keys[k]]] = k
+    if not has_close:
+        raise DataError(
+            f"{where} has no close: expected a column close or adj_close, found "
+            f"{_listed(names)}. Add it, or rename a column."
+        )
+    return Layout(time, ticker, fields, {}, _notes(fields, names, rest, known))
+
+
+def _time_column(names: list[str], keys: list[str], where: str) -> int:
+    named = _only([k for k, key in enumerate(keys) if key in _TIME_NAMES], names, where)
+    if named is not None:
+        return named
+    # A frame that was written with its index has the times first, under no name.
+    if keys and keys[0] in _UNNAMED:
+        return 0
+    # Pandas' Parquet files have the unnamed index last.
+    if keys and names[-1] == "__index_level_0__":
+        return len(keys) - 1
+    raise DataError(
+        f"{where} has no date column: expected one named date, datetime, time or timestamp, or a "
+        f"first column without a name, found {_listed(names)}. Rename a column, and write the file "
+        "with commas."
+    )
+
+
+def _wide(names: list[str], rest: list[int], known: list[int], where: str) -> dict[str, int]:
+    # LOW is a ticker too; alone among others it is one. bid_open beside ask_close is none.
+    words = {word for k in rest for word in _SEPARATOR.split(names[k].lower())} & _BAR_WORDS
+    if len(known) == len(rest) or len(words) > 1:
+        found = _listed([names[k] for k in rest])
+        raise DataError(
+            f"{where} has no close and no tickers: expected a column close or adj_close, or one "
+            f"column a ticker, found {found or 'dates only'}. Rename or add columns."
+        )
+    series: dict[str, int] = {}
+    for k in rest:
+        ticker = check_label(names[k].strip(), where)
+        if ticker in series:
+            _only([series[ticker], k], names, where)
+        series[ticker] = k
+    return series
+
+
+def _notes(
+    fields: dict[str, int], names: list[str], rest: list[int], known: list[int]
+) -> tuple[str, ...]:
+    notes = [] if "adj_close" in fields else ["close taken as adjusted"]
+    if left_out := [names[k] for k in rest if k not in known]:
+        notes.append(f"columns left out: {_listed(left_out)}")
+    return tuple(notes)
+
+
+def _only(positions: list[int], names: list[str], where: str) -> int | None:
+    if len(positions) > 1:
+        both = " and ".join(repr(names[k]) for k in positions[:2])
+        raise DataError(
+            f"{where} has two columns for one thing, {both}: expected one. Drop or rename one."
+        )
+    return positions[0] if positions else None
+
+
+def _key(name: str) -> str:
+    return "".join(name.split()).replace("_", "").replace(".", "").lower()
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(name[:30] for name in names[:8])
+    return shown + (" ..." if len(names) > 8 else "")

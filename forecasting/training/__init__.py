@@ -1,0 +1,1 @@
+"""From windows to a tracked model folder: Lightning trains, MLflow remembers."""

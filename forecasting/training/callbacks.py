@@ -1,0 +1,109 @@
+"""What happens between steps: exact resume, a progress line with time left, metrics per epoch."""
+
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+Metrics = dict[str, float]
+
+
+class RandomState(L.Callback):
+    """Carries torch's random state in the checkpoint, so that dropout resumes bit for bit."""
+
+    def __init__(self) -> None:
+        self._restored: torch.Tensor | None = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state of torch's CPU generator."""
+        return {"torch": torch.get_rng_state()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Keep the state until training starts, as Lightning itself draws in between."""
+        self._restored = state_dict["torch"]
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Put the restored state back, once."""
+        if self._restored is not None:
+            torch.set_rng_state(self._restored)
+            self._restored = None
+
+
+class EpochMetrics(L.Callback):
+    """Hands the metrics of each epoch to a function, and keeps them all."""
+
+    def __init__(self, report: Callable[[Metrics, int], None]) -> None:
+        self.report = report
+        self.history: list[Metrics] = []
+        self._started = time.perf_counter()
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Called after the epoch's validation."""
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        metrics["learning_rate"] = float(trainer.optimizers[0].param_groups[0]["lr"])
+        metrics["seconds"] = time.perf_counter() - self._started
+        self.history.append({"step": float(trainer.global_step), **metrics})
+        self.report(metrics, trainer.global_step)
+
+
+class StepProgress(L.Callback):
+    """A progress bar over all optimiser steps, on stderr, with the time left."""
+
+    def __init__(self, title: str, total: int, baseline: float, *, visible: bool) -> None:
+        self.baseline = baseline
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(compact=True),
+            TextColumn("{task.fields[score]}"),
+            console=Console(stderr=True),
+            disable=not visible,
+        )
+        self.task = self.progress.add_task(title, total=total, score="")
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Show the bar, at the step a resumed run starts from."""
+        self.progress.start()
+        self.progress.update(self.task, completed=trainer.global_step)
+
+    def on_train_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """One step further."""
+        self.progress.update(self.task, completed=trainer.global_step)
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Show the gain over the untrained network."""
+        score = trainer.callback_metrics.get("validation_nll")
+        if score is not None:
+            gain = self.baseline - float(score)
+            self.progress.update(self.task, score=f"validation gain {gain:+.4f} nats")
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Leave the finished bar standing."""
+        self.progress.stop()
+
+    def on_exception(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException
+    ) -> None:
+        """Give the terminal back."""
+        self.progress.stop()
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python, NumPy and torch."""
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002
+    torch.manual_seed(seed)

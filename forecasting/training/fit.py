@@ -1,0 +1,228 @@
+"""Fit one network: from rows of features to the best weights on purged validation bars."""
+
+import json
+import logging
+import math
+import shutil
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from copy import deepcopy
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import lightning as L
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+
+from forecasting.config import Recipe
+from forecasting.errors import ConfigError
+from forecasting.forecast.fit import fit_student_t
+from forecasting.forecaster.network_forecaster import build_network
+from forecasting.market.sequences import Sequences
+from forecasting.market.splits import Split
+from forecasting.nn.network import ForecastNetwork
+from forecasting.training.callbacks import (
+    EpochMetrics,
+    Metrics,
+    RandomState,
+    StepProgress,
+    seed_everything,
+)
+from forecasting.training.module import NetworkModule, masked_nll
+from forecasting.training.windows import (
+    WindowLoader,
+    Windows,
+    evaluation_length,
+    evaluation_starts,
+)
+
+# Windows of the validation span that go through the network at once.
+_VALIDATION_BATCH = 16
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A fitted network and how the fit went.
+
+    Attributes:
+        network: Best weights on validation; the untrained baseline if training never improved it.
+        baseline_nll: Validation NLL of the untrained network, which is EWMA-t, nats a bar.
+        best_nll: Validation NLL of `network`.
+        best_step: Optimiser step of the best weights, 0 for the untrained network.
+        history: Metrics of each epoch.
+    """
+
+    network: ForecastNetwork
+    baseline_nll: float
+    best_nll: float
+    best_step: int
+    history: list[Metrics] = field(repr=False)
+
+
+class _Batches:
+    """A re-iterable of ready batches; a bare list would mean several loaders to Lightning."""
+
+    def __init__(self, batches: list[tuple[torch.Tensor, torch.Tensor]]) -> None:
+        self.batches = batches
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        return iter(self.batches)
+
+
+class WindowData(L.LightningDataModule):
+    """Training and validation windows of one table."""
+
+    def __init__(self, sequences: Sequences, split: Split, recipe: Recipe) -> None:
+        super().__init__()
+        self.recipe = recipe
+        training = recipe.training
+        self.training_windows = Windows(sequences, split.train, training.context_length)
+        length = evaluation_length(sequences, split.validation, training.context_length)
+        windows = Windows(sequences, split.validation, length)
+        starts = evaluation_starts(windows, training.context_length)
+        parts = np.array_split(starts, math.ceil(len(starts) / _VALIDATION_BATCH))
+        self.validation_batches = [windows.batch(part) for part in parts]
+
+    def train_dataloader(self) -> WindowLoader:
+        """The windows of the trainer's current epoch."""
+        training = self.recipe.training
+        epoch = self.trainer.current_epoch if self.trainer else 0
+        first = epoch * training.validate_every
+        return WindowLoader(
+            self.training_windows,
+            batch_size=training.batch_size,
+            first_step=first,
+            steps=min(training.validate_every, training.max_steps - first),
+            seed=training.seed,
+        )
+
+    def val_dataloader(self) -> Iterable[tuple[torch.Tensor, torch.Tensor]]:
+        """Every validation bar once, each ticker with its context before it."""
+        return _Batches(self.validation_batches)
+
+
+def fit(
+    recipe: Recipe,
+    sequences: Sequences,
+    split: Split,
+    *,
+    checkpoints: Path,
+    resume: bool = False,
+    report: Callable[[Metrics, int], None] = lambda metrics, step: None,
+    progress: bool = True,
+) -> Fit:
+    """Fit a recipe's network on the training rows, choosing weights on the validation rows.
+
+    Args:
+        recipe: Network and training settings.
+        sequences: Features and targets.
+        split: Purged training and validation rows.
+        checkpoints: Folder for resumable checkpoints; removed when training ends well.
+        resume: Continue from `checkpoints` if there are any.
+        report: Called with each epoch's metrics and the optimiser step.
+        progress: Show a progress bar on stderr.
+
+    Raises:
+        ConfigError: `resume`, but the checkpoints are of another recipe or of other prices.
+    """
+    network = _starting_network(recipe, sequences, split)
+    untrained = deepcopy(network.state_dict())
+    data = WindowData(sequences, split, recipe)
+    baseline = _validation_nll(network, data)
+    last = _resumable(checkpoints, recipe, sequences.panel.vintage, resume=resume)
+    module = NetworkModule(
+        network, recipe.training, recipe.data.horizons, recipe.network.router_aux_loss_coef
+    )
+    metrics = EpochMetrics(report)
+    best = ModelCheckpoint(
+        checkpoints, "best", monitor="validation_nll", save_last=True, enable_version_counter=False
+    )
+    bar = StepProgress(recipe.name, recipe.training.max_steps, baseline, visible=progress)
+    stop = EarlyStopping("validation_nll", patience=recipe.training.patience, check_finite=True)
+    _run_trainer(module, data, [RandomState(), metrics, stop, best, bar], last)
+    best_nll = float(best.best_model_score) if best.best_model_score is not None else math.inf
+    best_step = 0
+    if best_nll < baseline:
+        saved = torch.load(best.best_model_path, weights_only=True)
+        best_step = int(saved["global_step"])
+        module.load_state_dict(saved["state_dict"])
+    else:
+        best_nll = baseline
+        network.load_state_dict(untrained)
+    shutil.rmtree(checkpoints)
+    return Fit(network.eval(), baseline, best_nll, best_step, metrics.history)
+
+
+def _starting_network(recipe: Recipe, sequences: Sequences, split: Split) -> ForecastNetwork:
+    """The untrained network: random inside, equal to EWMA-t outside."""
+    seed_everything(recipe.training.seed)
+    network = build_network(recipe, sequences.features.shape[1])
+    features = sequences.features[split.train].astype(np.float64)
+    deviation = features.std(axis=0)
+    # A feature that never varies in training (a gap of exactly one bar, say) is only centred.
+    deviation[deviation == 0] = 1.0
+    network.set_normalisation(
+        torch.tensor(features.mean(axis=0), dtype=torch.float32),
+        torch.tensor(deviation, dtype=torch.float32),
+    )
+    laws = [fit_student_t(z) for z in sequences.targets[split.train].T]
+    scale, df = (torch.tensor(values, dtype=torch.float32) for values in zip(*laws, strict=True))
+    network.set_baseline(scale, df)
+    return network
+
+
+def _validation_nll(network: ForecastNetwork, data: WindowData) -> float:
+    """Mean NLL over horizons on the validation rows, as `NetworkModule` logs it."""
+    network.eval()
+    with torch.inference_mode():
+        parts = [masked_nll(network, *batch) for batch in data.validation_batches]
+    network.train()
+    sums = torch.stack([part[0].double() for part in parts]).sum(dim=0)
+    counts = torch.stack([part[1].double() for part in parts]).sum(dim=0)
+    means = sums / counts
+    return float(means[torch.isfinite(means)].mean())
+
+
+def _resumable(folder: Path, recipe: Recipe, vintage: str, *, resume: bool) -> Path | None:
+    """The checkpoint to continue from, or None after making the folder ready for a new start."""
+    identity = {"recipe": recipe.model_dump(mode="json"), "vintage": vintage}
+    note, last = folder / "identity.json", folder / "last.ckpt"
+    if resume and last.is_file():
+        if json.loads(note.read_text(encoding="utf-8")) != identity:
+            raise ConfigError(
+                f"{folder} holds checkpoints of another recipe or of other prices: expected the "
+                "same to resume. Train without --resume, or with the first settings."
+            )
+        return last
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    note.write_text(json.dumps(identity), encoding="utf-8")
+    return None
+
+
+def _run_trainer(
+    module: NetworkModule, data: WindowData, callbacks: list[L.Callback], last: Path | None
+) -> None:
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        # Lightning advises worker processes and log intervals; ours are chosen.
+        warnings.filterwarnings("ignore", module="lightning")
+        trainer = L.Trainer(
+            accelerator="auto",
+            devices=1,
+            max_steps=module.config.max_steps,
+            gradient_clip_val=module.config.gradient_clip,
+            reload_dataloaders_every_n_epochs=1,
+            num_sanity_val_steps=0,
+            callbacks=callbacks,
+            logger=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+        trainer.fit(module, datamodule=data, ckpt_path=last, weights_only=True)
+    if trainer.interrupted:
+        raise KeyboardInterrupt

@@ -1,0 +1,183 @@
+"""One training is one MLflow run: parameters, data hash, commit, metrics, forecasts, the model.
+
+The store is an embedded SQLite file below `runs/`, or the server that `MLFLOW_TRACKING_URI` names.
+"""
+
+import logging
+import os
+import shutil
+import subprocess
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from forecasting import __version__, paths
+from forecasting.errors import TrackingError
+from forecasting.forecaster.model_folder import FILES
+
+EXPERIMENT = "forecasting"
+_PYFUNC = paths.PACKAGE / "serving" / "pyfunc_model.py"
+_REQUIREMENTS = ["torch", "safetensors", "pandas", "numpy", "scipy", "pydantic", "pyyaml"]
+
+
+def tracking_uri() -> str:
+    """`MLFLOW_TRACKING_URI` if set, else the embedded store."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{paths.runs() / 'mlflow.db'}"
+
+
+class Run:
+    """An open MLflow run. Every method raises a `TrackingError` if the store does not answer."""
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
+
+    def log_params(self, params: Mapping[str, Any]) -> None:
+        """Log flat parameters in one call."""
+        with _answering() as mlflow:
+            mlflow.log_params(dict(params))
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Log finite metrics in one call."""
+        with _answering() as mlflow:
+            finite = {k: v for k, v in metrics.items() if v == v and abs(v) != float("inf")}
+            mlflow.log_metrics(finite, step=step)
+
+    def log_file(self, path: Path, folder: str | None = None) -> None:
+        """Upload one file."""
+        with _answering() as mlflow:
+            mlflow.log_artifact(str(path), folder)
+
+    def log_figure(self, figure: Figure, name: str) -> None:
+        """Upload a figure as `figures/<name>.png`."""
+        with _answering() as mlflow:
+            mlflow.log_figure(figure, f"figures/{name}.png")
+
+    def log_table(self, table: pd.DataFrame, name: str) -> None:
+        """Upload a table as `<name>.parquet`."""
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / f"{name}.parquet"
+            table.to_parquet(path, index=False, compression="zstd")
+            self.log_file(path)
+
+    def log_model(self, folder: Path) -> None:
+        """Log a model folder as a pickle-free pyfunc (models-from-code and safetensors)."""
+        with TemporaryDirectory() as staging, _answering() as mlflow:
+            staged = Path(staging) / folder.name
+            staged.mkdir()
+            for name in FILES:
+                shutil.copy(folder / name, staged / name)
+            warnings.filterwarnings("ignore", message=".*input example", category=UserWarning)
+            mlflow.pyfunc.log_model(
+                name="model",
+                python_model=str(_PYFUNC),
+                artifacts={"model_folder": str(staged)},
+                pip_requirements=_REQUIREMENTS,
+                signature=_signature(),
+            )
+
+
+@contextmanager
+def open_run(name: str, run_id: str | None = None) -> Iterator[Run]:
+    """Open a new run, or an old one again if the store has it; FAILED if the block raises.
+
+    Raises:
+        TrackingError: The store cannot be reached.
+    """
+    with _answering() as mlflow:
+        mlflow.set_tracking_uri(tracking_uri())
+        _choose_experiment(mlflow)
+        known = run_id is not None and _has_run(mlflow, run_id)
+        run = mlflow.start_run(run_id=run_id if known else None, run_name=None if known else name)
+    status = "FAILED"
+    try:
+        yield Run(run.info.run_id)
+        status = "FINISHED"
+    finally:
+        with _answering() as mlflow:
+            mlflow.end_run(status)
+
+
+def git_commit() -> str:
+    """Commit of the checkout the code runs from, with `-dirty` if it has changes; else unknown."""
+    command = ["git", "-C", str(paths.PACKAGE), "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return done.stdout.strip()
+
+
+def provenance() -> dict[str, str]:
+    """What code made a run: version and commit."""
+    return {"version": __version__, "git_commit": git_commit()}
+
+
+@contextmanager
+def _answering() -> Iterator[Any]:
+    """Hand out the mlflow module; turn its failures into one line."""
+    _configure()
+    import mlflow
+
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("mlflow").setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            yield mlflow
+    except (mlflow.exceptions.MlflowException, OSError) as error:
+        reason = str(error).splitlines()[0][:200]
+        raise TrackingError(
+            f"the MLflow store {_redacted(tracking_uri())} did not answer ({reason}): expected a "
+            "reachable store. Check MLFLOW_TRACKING_URI, or unset it for the embedded store."
+        ) from error
+
+
+def _configure() -> None:
+    """Settings that MLflow reads from the environment; what the user has set stays."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+
+
+def _choose_experiment(mlflow: Any) -> None:
+    """Select the experiment; the embedded store keeps its artifacts beside it."""
+    if tracking_uri().startswith("sqlite"):
+        paths.runs().mkdir(parents=True, exist_ok=True)
+        if mlflow.get_experiment_by_name(EXPERIMENT) is None:
+            location = (paths.runs() / "mlartifacts").as_uri()
+            mlflow.create_experiment(EXPERIMENT, artifact_location=location)
+    mlflow.set_experiment(EXPERIMENT)
+
+
+def _has_run(mlflow: Any, run_id: str) -> bool:
+    try:
+        return mlflow.get_run(run_id).info.lifecycle_stage == "active"
+    except mlflow.exceptions.MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return False
+        raise
+
+
+def _redacted(uri: str) -> str:
+    """The address without user name and password."""
+    scheme, separator, rest = uri.partition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}"
+
+
+def _signature() -> Any:
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema
+
+    compulsory = [ColSpec("string", "ticker"), ColSpec("datetime", "time")]
+    optional = ("open", "high", "low", "close", "volume")
+    columns = [ColSpec("double", "adj_close")]
+    columns += [ColSpec("double", name, required=False) for name in optional]
+    return ModelSignature(inputs=Schema(compulsory + columns))

@@ -1,0 +1,227 @@
+"""Train a model and its twin, write the folder, track the run: what `forecasting train` does."""
+
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from forecasting import paths
+from forecasting.config import Recipe, load_recipe
+from forecasting.errors import ConfigError
+from forecasting.forecaster.corpus import Corpus, describe_corpus
+from forecasting.forecaster.model_folder import (
+    FILES,
+    WEIGHTS,
+    ModelFiles,
+    read_folder,
+    write_folder,
+)
+from forecasting.forecaster.network_forecaster import NetworkForecaster, load_forecaster
+from forecasting.market.panel import Panel
+from forecasting.market.sequences import Sequences, make_sequences
+from forecasting.market.splits import Split, SplitDates, resolve_dates, split_rows
+from forecasting.training.card import model_card
+from forecasting.training.fit import Fit, fit
+from forecasting.training.tracking import Run, open_run, provenance
+
+TWIN_RECIPE = "gru-twin"
+TWIN_FOLDER = "twin"
+# Present from the start of a training to its end: names the MLflow run to continue.
+RUN_FILE = "unfinished_run"
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Prices made ready for training."""
+
+    sequences: Sequences
+    split: Split
+    dates: SplitDates
+    corpus: Corpus
+
+
+def prepare(recipe: Recipe, prices: Panel) -> Examples:
+    """Features, targets, purged split and corpus manifest of a recipe on some prices.
+
+    Raises:
+        DataError: The prices are too short, or lack the columns of the recipe's features.
+    """
+    data = recipe.data
+    dates = resolve_dates(prices, data.validation_start, data.test_start)
+    sequences = make_sequences(
+        prices, variant=data.features, horizons=data.horizons, decay=data.volatility_decay
+    )
+    return Examples(
+        sequences, split_rows(sequences, dates), dates, describe_corpus(sequences, dates)
+    )
+
+
+def train(
+    prices: Panel,
+    recipe: str | Path | Recipe = "jamba-tiny",
+    *,
+    out: str | Path | None = None,
+    overrides: tuple[str, ...] = (),
+    twin: bool = True,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: bool = True,
+) -> NetworkForecaster:
+    """Train a recipe on prices and write a model folder, tracked as one MLflow run.
+
+    Beside the model, in `<out>/twin`, its GRU twin is trained on the same windows: the baseline
+    that shows whether the architecture earns its keep.
+
+    Args:
+        prices: Panel to train, validate and later test on; the recipe's dates cut it.
+        recipe: Recipe, its name, or a YAML file.
+        out: Model folder to write; `runs/<name>` by default.
+        overrides: `section.key=value` changes of the recipe.
+        twin: Also train the GRU twin.
+        resume: Continue an interrupted training of the same recipe and prices in `out`.
+        overwrite: Replace a model that is already in `out`.
+        progress: Show progress bars on stderr.
+
+    Returns:
+        The trained model.
+
+    Raises:
+        ConfigError: The recipe is not valid, or `out` already holds a model.
+        DataError: The prices do not suffice.
+        TrackingError: The MLflow store cannot be reached.
+    """
+    if not isinstance(recipe, Recipe):
+        recipe = load_recipe(recipe, overrides)
+    folder = Path(out) if out is not None else paths.runs() / recipe.name
+    examples = prepare(recipe, prices)
+    _claim(folder, recipe, examples.corpus, resume=resume, overwrite=overwrite)
+    with open_run(recipe.name, _interrupted_run(folder)) as run:
+        (folder / RUN_FILE).write_text(run.run_id, encoding="utf-8")
+        run.log_params(_parameters(recipe, examples.corpus))
+        _train_one(recipe, examples, folder, run, resume=resume, progress=progress)
+        if twin:
+            _train_one(
+                twin_recipe(recipe),
+                examples,
+                folder / TWIN_FOLDER,
+                run,
+                resume=resume,
+                progress=progress,
+                prefix="twin_",
+            )
+        model = load_forecaster(folder)
+        fresh = model.forecast(prices).between(examples.dates.validation_start)
+        run.log_table(fresh.to_frame(), "forecasts")
+        run.log_model(folder)
+    (folder / RUN_FILE).unlink()
+    return model
+
+
+def twin_recipe(recipe: Recipe) -> Recipe:
+    """The GRU twin of a recipe: other network, same data, same windows, same number of steps."""
+    twin = load_recipe(TWIN_RECIPE)
+    same = ("context_length", "batch_size", "max_steps", "validate_every", "patience", "seed")
+    shared = {name: getattr(recipe.training, name) for name in same}
+    return twin.model_copy(
+        update={"data": recipe.data, "training": twin.training.model_copy(update=shared)}
+    )
+
+
+def _claim(folder: Path, recipe: Recipe, corpus: Corpus, *, resume: bool, overwrite: bool) -> None:
+    """Make `folder` ready, or refuse it where that would lose or mix up a model."""
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{folder} is a file: expected a folder to write. Choose another --out.")
+    finished = (folder / WEIGHTS).is_file() and not (folder / RUN_FILE).is_file()
+    if finished and not overwrite:
+        raise ConfigError(
+            f"{folder} already holds a model: expected a new folder. Choose another --out, or "
+            "pass --overwrite."
+        )
+    if resume and (folder / WEIGHTS).is_file():
+        there = read_folder(folder)
+        if (there.recipe, there.corpus) != (_resolved(recipe, corpus), corpus):
+            raise ConfigError(
+                f"{folder} holds a model of another recipe or of other prices: expected the same "
+                "to resume. Choose another --out, or pass --overwrite."
+            )
+    elif folder.is_dir() and not resume:
+        for name in (*FILES, RUN_FILE):
+            (folder / name).unlink(missing_ok=True)
+        shutil.rmtree(folder / TWIN_FOLDER, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def _interrupted_run(folder: Path) -> str | None:
+    """MLflow id of the run that was interrupted in this folder."""
+    note = folder / RUN_FILE
+    return note.read_text(encoding="utf-8").strip() if note.is_file() else None
+
+
+def _resolved(recipe: Recipe, corpus: Corpus) -> Recipe:
+    """The recipe with the feature variant that its weights need, whatever `auto` would choose."""
+    data = recipe.data.model_copy(update={"features": corpus.features})
+    return recipe.model_copy(update={"data": data})
+
+
+def _train_one(
+    recipe: Recipe,
+    examples: Examples,
+    folder: Path,
+    run: Run,
+    *,
+    resume: bool,
+    progress: bool,
+    prefix: str = "",
+) -> None:
+    """Fit one network and write its folder, unless an interrupted run had already done so."""
+    if resume and (folder / WEIGHTS).is_file():
+        return
+    started = time.perf_counter()
+    fitted = fit(
+        recipe,
+        examples.sequences,
+        examples.split,
+        checkpoints=folder / "checkpoints",
+        resume=resume,
+        report=lambda metrics, step: run.log_metrics(
+            {prefix + name: value for name, value in metrics.items()}, step
+        ),
+        progress=progress,
+    )
+    metrics = _metrics(recipe, fitted, run, time.perf_counter() - started)
+    card = model_card(recipe, examples.corpus, metrics)
+    files = ModelFiles(_resolved(recipe, examples.corpus), examples.corpus, metrics, card)
+    write_folder(folder, files, fitted.network.state_dict())
+    run.log_metrics(
+        {f"{prefix}best_{k}": v for k, v in metrics.items() if isinstance(v, int | float)}
+    )
+
+
+def _metrics(recipe: Recipe, fitted: Fit, run: Run, seconds: float) -> dict[str, Any]:
+    return {
+        "validation_nll": fitted.best_nll,
+        "baseline_validation_nll": fitted.baseline_nll,
+        "best_step": fitted.best_step,
+        "parameters": sum(p.numel() for p in fitted.network.parameters()),
+        "seed": recipe.training.seed,
+        "seconds": round(seconds, 1),
+        "mlflow_run_id": run.run_id,
+        **provenance(),
+    }
+
+
+def _parameters(recipe: Recipe, corpus: Corpus) -> dict[str, Any]:
+    """The resolved recipe and the data's identity as flat MLflow parameters."""
+    tree = recipe.model_dump(mode="json")
+    flat = {"recipe": tree.pop("name")}
+    for section, values in tree.items():
+        flat |= {f"{section}.{key}": value for key, value in values.items()}
+    return flat | {
+        "data.source": corpus.source,
+        "data.vintage": corpus.vintage,
+        "data.n_tickers": len(corpus.tickers),
+        "data.resolved_features": corpus.features,
+        "data.resolved_test_start": corpus.test_start,
+        **provenance(),
+    }

@@ -1,0 +1,1 @@
+"""The product in verbs: what the command line and a notebook call."""

@@ -1,0 +1,55 @@
+"""Prices to work on, and prices for a trained model: the tickers asked for, amid their market."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from forecasting.forecaster.network_forecaster import NetworkForecaster
+from forecasting.market.panel import Panel, require_tickers
+from forecasting.market.sources import load_prices, open_source
+
+
+def load(
+    tickers: Sequence[str] | None = None,
+    source: str | Path = "sample",
+    *,
+    start: str | None = None,
+    end: str | None = None,
+    missing: str = "error",
+) -> Panel:
+    """Load prices: the bundled sample by default, else the store or files.
+
+    Args:
+        tickers: All that the source has by default.
+        source: `sample`, `sample-ohlcv`, `sample-indices`, `store`, `simulated`, or a path or glob.
+        start: First day, YYYY-MM-DD.
+        end: Last day.
+        missing: `error`, or `mask` to leave out blank prices inside a file's history.
+
+    Raises:
+        DataError: No such source, ticker or date, or malformed prices.
+    """
+    return load_prices(source, tickers, start=start, end=end, missing=missing)
+
+
+def load_for(
+    model: NetworkForecaster,
+    source: str | Path,
+    tickers: Sequence[str] | None,
+    *,
+    end: str | None = None,
+    missing: str = "error",
+) -> Panel:
+    """The asked-for tickers, and those of the model's corpus that the source also has.
+
+    A model's market features are a cross-section: asked for one ticker, it still wants to see the
+    market that it was trained in, where the source has it.
+
+    Raises:
+        DataError: As `load`.
+    """
+    if tickers:
+        present = open_source(source, missing=missing).tickers()
+        require_tickers(tickers, present, str(source))
+        market = [ticker for ticker in model.corpus.tickers if ticker in present]
+        tickers = list(dict.fromkeys([*tickers, *market]))
+    return load_prices(source, tickers, end=end, missing=missing)

@@ -1,0 +1,46 @@
+"""Linear-t: planted weights are recovered, and nothing is found where nothing is."""
+
+import numpy as np
+import pytest
+
+from forecasting.evaluation.baselines import LinearT
+from forecasting.evaluation.baselines.linear import fit_linear_t
+from forecasting.forecast.fit import fit_student_t
+from forecasting.market.panel import Panel
+from forecasting.market.sequences import make_sequences
+
+
+def test_planted_weights_are_recovered() -> None:
+    rng, n = np.random.default_rng(0), 60_000
+    design = np.column_stack([np.ones(n), rng.normal(size=(n, 3))])
+    loc, log_scale = np.array([0.05, 0.1, 0.0, -0.2]), np.array([-0.1, 0.0, 0.3, 0.1])
+    z = design @ loc + np.exp(design @ log_scale) * rng.standard_t(6, n)
+    fit = fit_linear_t(design, z)
+    np.testing.assert_allclose(fit.loc, loc, atol=0.02)
+    np.testing.assert_allclose(fit.log_scale, log_scale, atol=0.02)
+    assert fit.df == pytest.approx(6, rel=0.1)
+
+
+def test_without_features_it_is_the_student_t_fit() -> None:
+    z = np.random.default_rng(1).standard_t(5, 4_000)
+    symmetric = np.concatenate([z, -z])
+    fit, expected = fit_linear_t(np.ones((8_000, 1)), symmetric), fit_student_t(symmetric)
+    assert fit.loc[0] == pytest.approx(0, abs=1e-4)
+    assert np.exp(fit.log_scale[0]) == pytest.approx(expected.scale, rel=1e-3)
+    assert fit.df == pytest.approx(expected.df, rel=1e-2)
+
+
+def test_finds_hardly_any_location_in_a_random_walk(random_walk: Panel) -> None:
+    sequences = make_sequences(random_walk)
+    rows = np.isfinite(sequences.targets).all(axis=1)
+    loc, scale, _ = LinearT.fit(sequences, rows).laws(sequences)
+    assert np.sqrt(np.mean((loc / scale)[:, 0] ** 2)) < 0.1
+
+
+def test_a_feature_that_never_changes_is_harmless(random_walk: Panel) -> None:
+    sequences = make_sequences(random_walk.select(["T0"]))
+    flat = sequences.feature_names.index("log_gap")
+    sequences.features[:, flat] = 1.5
+    baseline = LinearT.fit(sequences, np.isfinite(sequences.targets).all(axis=1))
+    assert baseline.spread[flat] == 1
+    assert np.isfinite(baseline.laws(sequences)[1]).all()

@@ -1,0 +1,47 @@
+"""Standard errors of the PIT histogram: dates are the unit, so correlated tickers do not help."""
+
+import numpy as np
+import pandas as pd
+
+from forecasting.evaluation.cells import Cells
+from forecasting.evaluation.tables import location_table, pit_table
+
+
+def cells_of(pit: np.ndarray) -> Cells:
+    """Cells of a (date, ticker) table of PIT values."""
+    n, wide = pit.shape
+    return Cells(
+        horizon=1,
+        date=np.repeat(np.arange(n), wide),
+        ticker=np.tile(np.arange(wide), n),
+        returns=np.ones(pit.size),
+        scores={"model": pd.DataFrame({"pit": pit.ravel()})},
+        loc={"model": np.full(pit.size, 0.1)},
+    )
+
+
+def test_independent_cells_have_the_binomial_error() -> None:
+    table = pit_table([cells_of(np.random.default_rng(0).random((2_000, 10)))], "model")
+    binomial = np.sqrt(0.05 * 0.95 / 20_000)
+    assert abs(table["standard_error"].mean() / binomial - 1) < 0.15
+    inside = (table["share"] - 0.05).abs() < 1.96 * table["standard_error"]
+    assert inside.mean() >= 0.85
+
+
+def test_tickers_that_move_together_count_once() -> None:
+    pit = np.random.default_rng(1).random((2_000, 1))
+    alone = pit_table([cells_of(pit)], "model")
+    crowd = pit_table([cells_of(np.repeat(pit, 10, axis=1))], "model")
+    np.testing.assert_allclose(crowd["standard_error"], alone["standard_error"])
+    assert (crowd["count"] == 10 * alone["count"]).all()
+
+
+def test_extreme_probabilities_fall_into_the_outer_bins() -> None:
+    table = pit_table([cells_of(np.array([[0.0], [1.0], [0.999]]))], "model")
+    assert table["count"].tolist() == [1] + [0] * 18 + [2]
+
+
+def test_r2_is_against_zero() -> None:
+    table = location_table([cells_of(np.random.default_rng(2).random((100, 2)))], "model")
+    # Every return is 1 and every location 0.1: 1 - 0.9^2.
+    np.testing.assert_allclose(table["r2"], 1 - 0.81)
