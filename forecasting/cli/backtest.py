@@ -26,7 +26,10 @@ def backtest(
     missing: options.Missing = "error",
     as_json: options.Json = False,
 ) -> None:
-    """Trade a model's forecasts on bars that it has not seen, beside buy-and-hold."""
+    """Trade the forecasts, with costs.
+
+    On bars that the model has not seen, beside buy-and-hold and equal weight.
+    """
     from forecasting.cli.printing import print_backtest, print_json, print_notes
     from forecasting.forecaster import load_forecaster
     from forecasting.workflow import judging

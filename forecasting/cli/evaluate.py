@@ -13,7 +13,10 @@ def evaluate(
     track: options.Track = True,
     as_json: options.Json = False,
 ) -> None:
-    """Score a model on bars that it has not seen, beside its baselines, with verdicts."""
+    """Baselines, verdicts, calibration.
+
+    Scores a model on bars that it has not seen, on the same cells as its baselines and its twin.
+    """
     from forecasting.cli.printing import print_evaluation, print_json, progress_line
     from forecasting.forecaster import load_forecaster
     from forecasting.workflow import judging

@@ -28,7 +28,10 @@ def forecast(
     missing: options.Missing = "error",
     as_json: options.Json = False,
 ) -> None:
-    """Forecast the next bars of each ticker: quantiles of the log return, chance of a rise."""
+    """The next bars as distributions.
+
+    Volatility, chance of a rise and quantiles of the log return, for each ticker and horizon.
+    """
     from forecasting.cli.printing import print_json, print_notes, print_table
     from forecasting.forecaster import load_forecaster
     from forecasting.workflow.loading import load_for

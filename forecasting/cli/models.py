@@ -4,7 +4,7 @@ from forecasting.cli import options
 
 
 def models(as_json: options.Json = False) -> None:
-    """List the recipes and trained models under models/ and runs/."""
+    """List recipes and trained models."""
     import pandas as pd
 
     from forecasting import paths

@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from forecasting.backtest.book import Backtest
@@ -128,6 +136,22 @@ def progress_line(*, visible: bool) -> Iterator[Callable[[str], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("starting")
         yield lambda words: progress.update(task, description=words)
+
+
+@contextmanager
+def ticker_progress(total: int, *, visible: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """A progress bar over tickers on stderr, with the time left."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(compact=True),
+    )
+    with Progress(
+        *columns, console=Console(stderr=True), transient=True, disable=not visible
+    ) as progress:
+        task = progress.add_task("fetching", total=total)
+        yield lambda ticker, done, of: progress.update(task, completed=done, description=ticker)
 
 
 def _cell(value: Any, specification: str) -> str:

@@ -23,7 +23,10 @@ def report(
     track: options.Track = True,
     as_json: options.Json = False,
 ) -> None:
-    """Evaluate, backtest three strategies and write a self-contained HTML report."""
+    """All of it on one HTML page.
+
+    Evaluates, backtests three strategies, prints the tables and writes a self-contained report.
+    """
     from forecasting.cli.printing import (
         print_backtest,
         print_evaluation,

@@ -34,7 +34,11 @@ def train(
     missing: options.Missing = "error",
     as_json: options.Json = False,
 ) -> None:
-    """Train a model on tickers; prints what it learnt over the baseline it started from."""
+    """Train a model and its GRU twin.
+
+    Writes a model folder, tracks the run in MLflow, and says what the model learnt over the
+    baseline that it started as.
+    """
     from forecasting.cli.printing import print_json
     from forecasting.market.sources import load_prices
     from forecasting.training.train import train as train_model

@@ -52,12 +52,15 @@ class Cells:
         return date_means(self.scores[forecaster][score].to_numpy(), self.date)
 
 
-def common_cells(span: Panel, forecasts: Sequence[Forecast]) -> tuple[list[Cells], tuple[str, ...]]:
+def common_cells(
+    span: Panel, forecasts: Sequence[Forecast], tickers: Sequence[str] | None = None
+) -> tuple[list[Cells], tuple[str, ...]]:
     """Find the common cells of a span, and score every forecast there.
 
     Args:
         span: The bars from which forecasts are scored, and on which the outcomes become known.
         forecasts: Of the same bars, tickers and horizons.
+        tickers: Score only these; None for all.
 
     Returns:
         The cells of each horizon, and notes on forecasters that narrow them.
@@ -68,6 +71,8 @@ def common_cells(span: Panel, forecasts: Sequence[Forecast]) -> tuple[list[Cells
     horizons = forecasts[0].horizons
     returns, _ = future_log_returns(span, horizons)
     known = np.isfinite(returns)
+    if tickers is not None:
+        known[:, ~np.isin(span.tickers, tickers)] = False
     covered = {f.name: known & np.isfinite(f.loc + f.scale + f.df) for f in forecasts}
     common: Grid = np.logical_and.reduce(list(covered.values()))
     _require_cells(span, horizons, common, covered)

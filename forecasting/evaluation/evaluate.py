@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
 from forecasting.errors import DataError
 from forecasting.evaluation.baselines import Baseline, EwmaT, GjrGarchT, LinearT, LogHarT
@@ -18,7 +19,7 @@ from forecasting.evaluation.tables import (
 )
 from forecasting.forecast.forecast import Forecast
 from forecasting.forecast.forecaster import Forecaster
-from forecasting.market.panel import Panel, day, start_of
+from forecasting.market.panel import Panel, day, require_tickers, start_of
 from forecasting.market.sequences import VOLATILITY_DECAY, Sequences, make_sequences
 
 BASELINES: tuple[type[Baseline], ...] = (EwmaT, LogHarT, LinearT, GjrGarchT)
@@ -33,9 +34,11 @@ def evaluate(
     *,
     start: np.datetime64 | str,
     end: np.datetime64 | str | None = None,
+    tickers: Sequence[str] | None = None,
     rivals: Sequence[Forecaster] = (),
     variant: str = "auto",
     decay: float = VOLATILITY_DECAY,
+    notes: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Evaluation:
     """Fit the baselines on the bars before `start`, then score everything from `start` to `end`.
@@ -49,18 +52,22 @@ def evaluate(
         prices: Prices from before `start`, on which the baselines are fitted, to `end`.
         start: First origin that is scored.
         end: Last bar; None for the last one there is.
+        tickers: Score only these; the others still are their market, and what is fitted on.
         rivals: Further forecasters to compare with, beyond the baselines.
         variant: Feature variant of the baselines; `auto` is the richest that the prices allow.
         decay: Weight of the past in the baselines' EWMA volatility.
+        notes: What the caller has to say, put before everything else that is noted.
         progress: Called with a few words before each step that takes time.
 
     Raises:
         DataError: Too few bars before `start`, no common cells from there on, a rival without the
-            model's horizons, or two forecasters of the same name.
+            model's horizons, an unknown ticker, or two forecasters of the same name.
     """
     say = progress or (lambda _: None)
     names = [model.name, *(rival.name for rival in rivals), *(kind.name for kind in BASELINES)]
     _require_distinct(names)
+    require_tickers(tickers or (), prices.tickers, prices.source)
+    start = pd.Timestamp(start).to_datetime64()
     prices = prices.between(None, end)
     first = start_of(prices.times, start)
     _require_start(prices, first, start)
@@ -79,23 +86,24 @@ def evaluate(
         forecasts.append(fitted.forecast_rows(sequences).between(start))
     say("scores and tests")
     span = prices.between(start)
-    cells, notes = common_cells(span, forecasts)
-    return _conclude(span, cells, forecasts, (_protocol(prices.times, first), *notes))
+    cells, gaps = common_cells(span, forecasts, tickers)
+    return _conclude(span, cells, forecasts, (*notes, _protocol(prices.times, first), *gaps))
 
 
-def _require_start(prices: Panel, first: int, start: np.datetime64 | str) -> None:
+def _require_start(prices: Panel, first: int, start: np.datetime64) -> None:
     if first >= len(prices.times):
         raise DataError(
-            f"no bars from {start} on: prices end {day(prices.times[-1])}. Pass an earlier --start."
+            f"no bars from {day(start)} on: prices end {day(prices.times[-1])}. "
+            "Pass an earlier --start."
         )
 
 
-def _require_training(sequences: Sequences, rows: np.ndarray, start: np.datetime64 | str) -> None:
+def _require_training(sequences: Sequences, rows: np.ndarray, start: np.datetime64) -> None:
     if rows.sum() < MIN_TRAINING_ROWS:
         raise DataError(
             f"prices start {day(sequences.panel.times[0])}; the baselines need bars to fit on: "
             f"expected {MIN_TRAINING_ROWS} (ticker, bar) rows with features and known outcomes "
-            f"before {start}, got {int(rows.sum())}. Pass a later --start."
+            f"before {day(start)}, got {int(rows.sum())}. Pass a later --start."
         )
 
 

@@ -14,8 +14,15 @@ class Forecaster(Protocol):
     changing any later bar must leave that forecast unchanged.
     """
 
-    name: str
-    horizons: tuple[int, ...]
+    @property
+    def name(self) -> str:
+        """Who forecasts; distinct among those that are compared."""
+        ...
+
+    @property
+    def horizons(self) -> tuple[int, ...]:
+        """Bars ahead, ascending."""
+        ...
 
     def forecast(self, prices: Panel) -> Forecast:
         """Forecast every bar of every ticker; NaN where the history is too short."""

@@ -114,6 +114,6 @@ def mean_test(
 
 def verdict(test: MeanTest, level: float = LEVEL) -> Verdict:
     """BEATS or LOSES where the two-sided p-value is below `level`, else NO EVIDENCE."""
-    if test.p >= level:
+    if not test.p < level:  # a test that could not be made has no p-value
         return Verdict.NO_EVIDENCE
     return Verdict.BEATS if test.mean > 0 else Verdict.LOSES

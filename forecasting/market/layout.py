@@ -80,12 +80,10 @@ def _time_column(names: list[str], keys: list[str], where: str) -> int:
     named = _only([k for k, key in enumerate(keys) if key in _TIME_NAMES], names, where)
     if named is not None:
         return named
-    # A frame that was written with its index has the times first, under no name.
-    if keys and keys[0] in _UNNAMED:
-        return 0
-    # Pandas' Parquet files have the unnamed index last.
-    if keys and names[-1] == "__index_level_0__":
-        return len(keys) - 1
+    # A frame's own index has no name of ours: first in a CSV file, last in a Parquet file.
+    for k in (0, len(keys) - 1):
+        if keys[k : k + 1] and keys[k] in _UNNAMED:
+            return k
     raise DataError(
         f"{where} has no date column: expected one named date, datetime, time or timestamp, or a "
         f"first column without a name, found {_listed(names)}. Rename a column, and write the file "

@@ -27,8 +27,9 @@ class Panel:
         times: Bar times in the exchange's time zone (no zone attached), ascending and unique.
             A bar is known at its own close.
         tickers: One name a column of the `ticker` axis.
-        values: Raw prices, share volume, adjusted close, cash dividend and split ratio, in the
-            order of `COLUMNS`; NaN where the source has none.
+        values: Prices as the source quotes them (raw, or split-adjusted as Yahoo's), share volume,
+            adjusted close, cash dividend and split ratio, in the order of `COLUMNS`; NaN where the
+            source has none. `adj_close / close` is the adjustment of the other three prices.
         interval: Bar length as the source names it, `1d` for daily bars.
         source: Where the prices come from, in words.
     """

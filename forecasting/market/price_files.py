@@ -8,7 +8,7 @@ is.
 
 import glob
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -82,11 +82,12 @@ class PriceFiles:
             frames |= found
             zones.add(zone)
         _check_all_zones(zones, self.name)
-        interval = _common_interval(frames, self.name)
+        _check_one_rhythm(frames, self.name)
         notes = sorted({note for file in used for note in file.layout.notes})
         source = f"{self.name} ({'; '.join(notes)})" if notes else self.name
         ordered = {ticker: frames[ticker] for ticker in wanted}
-        panel = Panel.from_frames(ordered, interval=interval, source=source)
+        panel = Panel.from_frames(ordered, source=source)
+        panel = replace(panel, interval=interval_label(panel.times))
         return cut(panel, tickers, start, end)
 
     def _paths(self) -> list[Path]:
@@ -193,12 +194,17 @@ def _check_all_zones(zones: set[frozenset[str]], where: str) -> None:
     check_zones(frozenset().union(*zones), where)
 
 
-def _common_interval(frames: dict[str, pd.DataFrame], where: str) -> str:
-    labels = {interval_label(frame.index.to_numpy()): name for name, frame in frames.items()}
-    if len(labels) > 1:
-        (first, one), (second, other) = list(labels.items())[:2]
+def _check_one_rhythm(frames: dict[str, pd.DataFrame], where: str) -> None:
+    """Refuse daily bars beside intraday ones: two bars on one day are the mark of the latter."""
+    several = {
+        name: pd.DatetimeIndex(frame.index).normalize().has_duplicates
+        for name, frame in frames.items()
+        if len(frame) > 1
+    }
+    intraday = [name for name, is_intraday in several.items() if is_intraday]
+    daily = [name for name, is_intraday in several.items() if not is_intraday]
+    if intraday and daily:
         raise DataError(
-            f"{where}: {one} has {first} bars, {other} has {second} bars: expected one interval. "
-            "Load them apart."
+            f"{where}: {intraday[0]} has several bars a day, {daily[0]} has one: expected one "
+            "interval. Load them apart."
         )
-    return next(iter(labels))

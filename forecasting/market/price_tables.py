@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from forecasting.errors import DataError
 from forecasting.market.layout import Layout
-from forecasting.market.panel import PRICE_COLUMNS, check_frame, day
+from forecasting.market.panel import PRICE_COLUMNS, as_times, check_frame, day
 from forecasting.market.symbols import check_label
 
 _BLANKS = ("", "nan", "na", "n/a", "null", "none", "-")
@@ -142,8 +142,9 @@ def _without_blanks(
     if blank.any() and not mask_missing:
         row = int(blank.argmax())
         column = prices.columns[prices.iloc[row].isna()][0]
+        when = day(as_times(frame.index)[row])
         raise DataError(
-            f"{where}: {ticker} has no {column} on {day(frame.index[row])} ({int(blank.sum())} "
+            f"{where}: {ticker} has no {column} on {when} ({int(blank.sum())} "
             "such bars): expected a price on every bar. Correct the file, or load it with "
             "missing='mask', which leaves these bars out."
         )

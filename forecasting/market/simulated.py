@@ -51,7 +51,8 @@ def random_walk(rng: np.random.Generator, shock: Grid) -> Truth:
 
     v_t = 0.015 * sqrt(w_t) with w_t inverse-gamma of mean 1, drawn afresh for each bar, so that
     r_t = v_t e_t is exactly Student-t with `FREEDOM` degrees of freedom and standard deviation
-    0.015. The range of a bar tells w_t, which says nothing about the next bar.
+    0.015. The range of a bar tells w_t, which says nothing about the next bar: location 0 and
+    volatility 0.015 are the best forecast. An EWMA, which follows the noise, is worse than that.
 
     Source: Andrews & Mallows (1974), Scale mixtures of normal distributions, JRSS B 36(1).
     """

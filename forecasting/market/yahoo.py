@@ -1,8 +1,8 @@
 """Daily bars from Yahoo through yfinance: the only file that knows yfinance.
 
 `Ticker.history` is asked for one symbol at a time; `yfinance.download` swallows errors and replaces
-the session of the whole process. What the columns mean: `yahoo_bars`. Yahoo's terms allow personal use: never
-commit these prices.
+the session of the whole process. What the columns mean: `yahoo_bars`. Yahoo's terms allow personal
+use: never commit these prices.
 """
 
 import contextlib
@@ -14,6 +14,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -21,6 +22,7 @@ import pandas as pd
 from forecasting import paths
 from forecasting.errors import DataError, SourceError
 from forecasting.market.panel import check_frame
+from forecasting.market.span import check_span
 from forecasting.market.symbols import check_symbol
 from forecasting.market.yahoo_bars import YahooBars, clean
 
@@ -68,6 +70,7 @@ class Yahoo:
             SourceError: Yahoo was not reached, was busy at every attempt, or did not make sense.
         """
         check_symbol(symbol)
+        check_span(start, end)
         if _ISIN.fullmatch(symbol):
             raise DataError(f"{symbol} is an ISIN: expected a ticker such as AAPL. Look it up.")
         self._client = self._client or _Client()
@@ -115,11 +118,7 @@ class _Client:
             import yfinance
             from yfinance.cache import set_cache_location
 
-            # The cookie cache is a pickle: nobody else may write there.
-            cache = paths.store() / ".yfinance"
-            cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-            cache.chmod(0o700)
-            set_cache_location(str(cache))
+            set_cache_location(str(_private_folder()))
             yfinance.config.debug.hide_exceptions = False
             self.session, self.statuses = _recording_session()
         self.yfinance: Any = yfinance
@@ -134,7 +133,7 @@ class _Client:
         self.statuses.clear()
         # yfinance leaves the day `end` out.
         after = None if end is None else str((pd.Timestamp(end) + pd.Timedelta(days=1)).date())
-        span = {"start": start, "end": after} if start else {"period": "max", "end": after}
+        span = {"start": start[:10], "end": after} if start else {"period": "max", "end": after}
         try:
             with _quiet():
                 ticker = self.yfinance.Ticker(symbol, session=self.session)
@@ -152,7 +151,8 @@ class _Client:
             raise SourceError("Yahoo says: too many requests (HTTP 429).") from None
         except Exception as error:
             status = self.statuses[-1] if self.statuses else None
-            missing = isinstance(error, YFTickerMissingError) and status == 200
+            # 400: no data in these dates. 401 and 403, under the same exception: we are shut out.
+            missing = isinstance(error, YFTickerMissingError) and status in (200, 400)
             if missing or status == 404:
                 raise DataError(
                     f"Yahoo has no prices of {symbol} from {start or 'the first'} to "
@@ -160,6 +160,20 @@ class _Client:
                 ) from error
             raise SourceError(_reason(error, status)) from error
         return _Answer(frame, _session_end(session))
+
+
+def _private_folder() -> Path:
+    # yfinance's cookie cache is a pickle: nobody else may write there.
+    folder = paths.store() / ".yfinance"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
+    except OSError as error:
+        raise DataError(
+            f"{folder} cannot be made ({error.strerror}): fetching needs a store. Set "
+            "FORECASTING_HOME to a folder that can be written."
+        ) from error
+    return folder
 
 
 def _reason(error: Exception, status: int | None) -> str:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from forecasting.forecaster.network_forecaster import NetworkForecaster
-from forecasting.market.panel import Panel, require_tickers
+from forecasting.market.features import look_back
+from forecasting.market.panel import Panel
 from forecasting.market.sources import load_prices, open_source
 
 
@@ -47,9 +48,14 @@ def load_for(
     Raises:
         DataError: As `load`.
     """
-    if tickers:
-        present = open_source(source, missing=missing).tickers()
-        require_tickers(tickers, present, str(source))
-        market = [ticker for ticker in model.corpus.tickers if ticker in present]
-        tickers = list(dict.fromkeys([*tickers, *market]))
-    return load_prices(source, tickers, end=end, missing=missing)
+    if not tickers:
+        return load_prices(source, None, end=end, missing=missing)
+    asked = load_prices(source, tickers, end=end, missing=missing)
+    present = open_source(source, missing=missing).tickers()
+    market = [t for t in model.corpus.tickers if t in present and t not in tickers]
+    if not market:
+        return asked
+    both = load_prices(source, [*tickers, *market], missing=missing).between(None, end)
+    enough = both.mask.sum(axis=0) > look_back(model.corpus.features)
+    known = [t for t, has in zip(both.tickers, enough, strict=True) if has and t in market]
+    return both.select([*tickers, *known])

@@ -1,10 +1,14 @@
 """Standard errors of the PIT histogram: dates are the unit, so correlated tickers do not help."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
+from evaluation.forecasters import Volatility
 
-from forecasting.evaluation.cells import Cells
+from forecasting.evaluation.cells import Cells, common_cells
 from forecasting.evaluation.tables import location_table, pit_table
+from forecasting.market.panel import Panel
 
 
 def cells_of(pit: np.ndarray) -> Cells:
@@ -45,3 +49,15 @@ def test_r2_is_against_zero() -> None:
     table = location_table([cells_of(np.random.default_rng(2).random((100, 2)))], "model")
     # Every return is 1 and every location 0.1: 1 - 0.9^2.
     np.testing.assert_allclose(table["r2"], 1 - 0.81)
+
+
+def test_a_drift_is_rarely_claimed_on_a_random_walk(
+    make_panel: Callable[[np.ndarray], Panel],
+) -> None:
+    model, claims = Volatility("trend", shift=0.02, horizons=(1, 5)), []
+    for seed in range(100):
+        prices = make_panel(0.01 * np.random.default_rng(seed).standard_t(5, (900, 2)))
+        span = prices.between("2002-01-01")
+        cells, _ = common_cells(span, [model.forecast(prices).between("2002-01-01")])
+        claims += list(location_table(cells, "trend")["verdict"] == "BEATS")
+    assert np.mean(claims) <= 0.06

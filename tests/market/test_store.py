@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from conftest import make_frames
-from market.yahoo_server import FakeYahoo, Reply, forget_yfinance, make_chart, serve
+from market.yahoo_server import FakeYahoo, Reply, forget_yfinance, make_chart, serve, through_proxy
 
 from forecasting import paths
 from forecasting.errors import DataError, SourceError
@@ -199,7 +199,8 @@ def test_a_failed_fetch_keeps_what_was_there(server: FakeYahoo) -> None:
 
 
 def test_gives_up_on_a_dead_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    for name, value in through_proxy(port=1).items():
+        monkeypatch.setenv(name, value)
     forget_yfinance()
     with pytest.raises(SourceError, match="none of 50 tickers arrived: Yahoo was not reached"):
         fetch([f"T{k}" for k in range(50)], client=client())

@@ -6,7 +6,15 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 import pytest
-from market.yahoo_server import ZONE, FakeYahoo, Reply, forget_yfinance, make_chart, serve
+from market.yahoo_server import (
+    ZONE,
+    FakeYahoo,
+    Reply,
+    forget_yfinance,
+    make_chart,
+    serve,
+    through_proxy,
+)
 
 from forecasting import paths
 from forecasting.errors import DataError, SourceError
@@ -123,6 +131,15 @@ def test_unknown_symbol_is_not_retried(server: FakeYahoo) -> None:
     assert server.asked == []
 
 
+def test_no_data_in_these_dates(server: FakeYahoo) -> None:
+    server.charts["AAPL"] = make_chart(DAYS)
+    error = {"code": "Bad Request", "description": "Data doesn't exist for startDate"}
+    body = json.dumps({"chart": {"result": None, "error": error}}).encode()
+    server.failures["AAPL"] = [Reply(400, body)] * 2
+    with pytest.raises(DataError, match="no prices of AAPL from 2050-01-01 to now"):
+        client().bars("AAPL", "2050-01-01")
+
+
 def test_bars_that_are_no_prices(server: FakeYahoo) -> None:
     chart = make_chart(DAYS)
     chart["indicators"]["adjclose"][0]["adjclose"][5] = -1.0
@@ -135,7 +152,8 @@ def test_bars_that_are_no_prices(server: FakeYahoo) -> None:
 
 def test_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
     # Port 1 refuses: a proxy that is not there.
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    for name, value in through_proxy(port=1).items():
+        monkeypatch.setenv(name, value)
     with pytest.raises(SourceError, match=r"Yahoo was not reached .*check the connection") as error:
         client().bars("AAPL", "2015-01-01")
     assert "\n" not in str(error.value)

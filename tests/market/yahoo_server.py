@@ -138,6 +138,12 @@ def make_chart(
     }
 
 
+def through_proxy(port: int) -> dict[str, str]:
+    """What sends all of a process's HTTPS requests to a port of this machine."""
+    proxy = f"http://127.0.0.1:{port}"
+    return {"HTTPS_PROXY": proxy, "https_proxy": proxy, "NO_PROXY": "", "no_proxy": ""}
+
+
 @contextmanager
 def serve(folder: Path) -> Iterator[FakeYahoo]:
     """Run the server for a while, its certificate below `folder`."""
@@ -149,12 +155,8 @@ def serve(folder: Path) -> Iterator[FakeYahoo]:
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    yahoo.environment = {
-        "HTTPS_PROXY": f"http://127.0.0.1:{server.server_address[1]}",
-        "REQUESTS_CA_BUNDLE": str(certificate),
-        "NO_PROXY": "",
-        "no_proxy": "",
-    }
+    yahoo.environment = through_proxy(server.server_address[1])
+    yahoo.environment["REQUESTS_CA_BUNDLE"] = str(certificate)
     try:
         yield yahoo
     finally:
