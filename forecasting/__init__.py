@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from forecasting.training.train import train as train
     from forecasting.workflow.judging import backtest as backtest
     from forecasting.workflow.judging import evaluate as evaluate
-    from forecasting.workflow.loading import load as load
     from forecasting.workflow.judging import report as report
+    from forecasting.workflow.loading import load as load
 
 _FACE = {
     "Forecast": "forecasting.forecast.forecast:Forecast",

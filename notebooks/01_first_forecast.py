@@ -26,7 +26,7 @@ import forecasting as fc
 # %% [markdown]
 # ## Prices
 #
-# `fc.load` gives a `Panel`: aligned arrays with a mask, nothing filled. Here: daily adjusted closes.
+# `fc.load` gives a `Panel`: aligned arrays with a mask, nothing filled; here daily adjusted closes.
 # Your own files work the same way: `fc.load(source="my_prices.csv")`.
 
 # %%
@@ -69,7 +69,7 @@ fan.plot(prices, tickers=["AAPL", "KO", "XOM"])
 # %% [markdown]
 # ## The verdict
 #
-# The same bars for everyone: the network, its GRU twin, and four baselines fitted on the bars before
+# The same bars for all: the network, its GRU twin, and four baselines fitted on the bars before
 # the test. BEATS and LOSES need a Diebold-Mariano test at 5 %; the rest is NO EVIDENCE.
 
 # %%
@@ -86,7 +86,7 @@ score.location
 # %% [markdown]
 # ## A strategy, with costs
 #
-# Long the names with the best expected return over volatility, short the worst, 5 bps commission and
+# Long the best expected return over volatility, short the worst, 5 bps commission and
 # 3 bps slippage, decided at one close and filled at the next.
 
 # %%

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from forecasting import paths
@@ -82,7 +82,8 @@ def write_folder(folder: Path, files: ModelFiles, weights: dict[str, Tensor]) ->
         (partial / CORPUS).write_text(files.corpus.model_dump_json(indent=1), encoding="utf-8")
         (partial / METRICS).write_text(json.dumps(files.metrics, indent=1), encoding="utf-8")
         (partial / CARD).write_text(files.card, encoding="utf-8")
-        save_file({k: v.detach().contiguous() for k, v in weights.items()}, partial / WEIGHTS)
+        plain = {name: value.detach().contiguous() for name, value in weights.items()}
+        (partial / WEIGHTS).write_bytes(save(plain))
         folder.mkdir(exist_ok=True)
         for name in FILES:
             os.replace(partial / name, folder / name)
