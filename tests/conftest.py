@@ -8,6 +8,7 @@ os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 
 import ipaddress
 import socket
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -75,3 +76,28 @@ def close_only() -> Panel:
     """The same tickers with nothing but an adjusted close."""
     frames = {ticker: frame[["adj_close"]] for ticker, frame in make_frames().items()}
     return Panel.from_frames(frames, source="test prices")
+
+
+TINY = (
+    "network.hidden_size=16",
+    "network.mamba_d_state=4",
+    "network.sliding_window=16",
+    "training.context_length=48",
+    "training.batch_size=4",
+    "training.max_steps=6",
+    "training.validate_every=3",
+    "training.warmup_steps=2",
+)
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory: pytest.TempPathFactory, prices: Panel) -> Path:
+    """A tiny model and its twin, really trained for six steps on `prices`; do not change it."""
+    from forecasting.training.train import train
+
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FORECASTING_HOME", str(home))
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        train(prices, "jamba-tiny", out=home / "model", overrides=TINY, progress=False)
+    return home / "model"

@@ -1,6 +1,7 @@
 """The one training loop's module: loss at every valid bar, AdamW, warm-up and cosine."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import lightning as L
@@ -89,11 +90,17 @@ class NetworkModule(L.LightningModule):
             lr=config.learning_rate,
             betas=(0.9, 0.95),
         )
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._learning_rate_factor)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, warmup_cosine(config))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-    def _learning_rate_factor(self, step: int) -> float:
-        warmup, total = self.config.warmup_steps, self.config.max_steps
-        if step < warmup:
-            return (step + 1) / warmup
-        return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warmup) / max(1, total - warmup))))
+
+def warmup_cosine(config: TrainingConfig) -> Callable[[int], float]:
+    """Factor of the learning rate at a step: linear warm-up, then half a cosine to zero."""
+
+    def factor(step: int) -> float:
+        if step < config.warmup_steps:
+            return (step + 1) / config.warmup_steps
+        span = max(1, config.max_steps - config.warmup_steps)
+        return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - config.warmup_steps) / span)))
+
+    return factor

@@ -72,7 +72,6 @@ class Run:
             staged.mkdir()
             for name in FILES:
                 shutil.copy(folder / name, staged / name)
-            warnings.filterwarnings("ignore", message=".*input example", category=UserWarning)
             mlflow.pyfunc.log_model(
                 name="model",
                 python_model=str(_PYFUNC),
@@ -122,19 +121,21 @@ def provenance() -> dict[str, str]:
 def _answering() -> Iterator[Any]:
     """Hand out the mlflow module; turn its failures into one line."""
     _configure()
-    import mlflow
+    with warnings.catch_warnings():
+        # They are about MLflow's own insides, or advise an input example; nobody here can act.
+        warnings.simplefilter("ignore")
+        import mlflow
 
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    logging.getLogger("mlflow").setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        logging.getLogger("mlflow").setLevel(logging.ERROR)
+        try:
             yield mlflow
-    except (mlflow.exceptions.MlflowException, OSError) as error:
-        reason = str(error).splitlines()[0][:200]
-        raise TrackingError(
-            f"the MLflow store {_redacted(tracking_uri())} did not answer ({reason}): expected a "
-            "reachable store. Check MLFLOW_TRACKING_URI, or unset it for the embedded store."
-        ) from error
+        except (mlflow.exceptions.MlflowException, OSError) as error:
+            reason = str(error).splitlines()[0][:200]
+            raise TrackingError(
+                f"the MLflow store {_redacted(tracking_uri())} did not answer ({reason}): expected "
+                "a reachable store. Check MLFLOW_TRACKING_URI, or unset it for the embedded store."
+            ) from error
 
 
 def _configure() -> None:
