@@ -48,8 +48,8 @@ format: $(VENV)/.dev ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.core ## print speed and memory of forecasting a whole history
-	$(BIN)/python -m benchmarks.history
+bench: $(VENV)/.core ## print speed and memory of forecasting whole histories
+	$(BIN)/python -m benchmarks.speed
 
 mlflow: $(VENV)/.core ## open the MLflow UI on 127.0.0.1:5000
 	MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow server \

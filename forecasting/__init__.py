@@ -20,12 +20,17 @@ Rooms, from the top; each looks down only:
     config, errors, paths
 """
 
+import os
 import sys
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+# OpenMP threads that wait by spinning make a training step on a shared machine ten to twenty times
+# slower than ones that sleep. Read when torch loads; what the user has set stays.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 if TYPE_CHECKING:
     from forecasting.forecast.forecast import Forecast as Forecast

@@ -5,20 +5,32 @@ one, overrides (`--set training.max_steps=100`) pass through the same checks.
 """
 
 import difflib
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from forecasting import paths
 from forecasting.errors import ConfigError
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[int, Field(ge=1)]
-DateOrFraction = (
-    Annotated[float, Field(gt=0, lt=1)] | Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$")]
-)
+
+
+def _date_or_fraction(value: Any) -> float | str:
+    # YAML reads an unquoted date as one.
+    text = value.isoformat() if isinstance(value, date) else value
+    if isinstance(text, float) and 0 < text < 1:
+        return text
+    try:
+        return date.fromisoformat(text).isoformat()
+    except (TypeError, ValueError) as error:
+        raise ValueError("expected a date YYYY-MM-DD, or a fraction between 0 and 1") from error
+
+
+DateOrFraction = Annotated[float | str, BeforeValidator(_date_or_fraction)]
 
 
 class Section(BaseModel):
@@ -157,6 +169,14 @@ class Recipe(Section):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
 
 
+# What pydantic's own words would leave a reader guessing about.
+_WORDS = {
+    "model_type": "expected a section of keys and values",
+    "string_pattern_mismatch": "expected lower-case letters, digits and dashes",
+    "missing": "this key is compulsory",
+}
+
+
 def load_recipe(name_or_file: str | Path, overrides: tuple[str, ...] = ()) -> Recipe:
     """Read a recipe by name (below `models/`) or from a file, and apply overrides.
 
@@ -170,7 +190,7 @@ def load_recipe(name_or_file: str | Path, overrides: tuple[str, ...] = ()) -> Re
     path = _find(str(name_or_file))
     try:
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2020-13-01
         raise ConfigError(f"{path} is not valid YAML: {error}. Correct the file.") from error
     except OSError as error:
         raise ConfigError(f"{path} cannot be read ({error.strerror}). Check the path.") from error
@@ -221,7 +241,7 @@ def _apply(tree: dict[str, Any], override: str) -> None:
             raise ConfigError(f"override {override!r}: {section} is a value, not a section.")
     try:
         node[leaf] = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"override {override!r}: the value is not valid YAML.") from error
 
 
@@ -234,10 +254,14 @@ def _explain(error: ValidationError) -> str:
         near = difflib.get_close_matches(location[-1], known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known)}."
         return f"unknown key {'.'.join(location)}: {hint}"
-    message = problem["msg"].removeprefix("Value error, ")
-    if problem["type"] in ("value_error", "missing"):
+    message = _WORDS.get(problem["type"], problem["msg"].removeprefix("Value error, "))
+    if problem["type"] == "missing" or not _is_leaf(problem["input"]):
         return f"{'.'.join(location) or 'top level'}: {message}. Correct the recipe."
     return f"{'.'.join(location)} = {problem['input']!r}: {message}. Correct the recipe."
+
+
+def _is_leaf(value: Any) -> bool:
+    return not isinstance(value, dict | BaseModel)
 
 
 def _keys(sections: list[str]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 import lightning as L
 import numpy as np
 import torch
+from lightning.pytorch.callbacks import EarlyStopping
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -33,6 +34,14 @@ class RandomState(L.Callback):
         if self._restored is not None:
             torch.set_rng_state(self._restored)
             self._restored = None
+
+
+class Patience(EarlyStopping):
+    """Early stopping that, killed after its last epoch, does not train another one on resuming."""
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Stop at once if patience had run out."""
+        trainer.should_stop = trainer.should_stop or self.wait_count >= self.patience
 
 
 class EpochMetrics(L.Callback):

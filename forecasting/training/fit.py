@@ -1,9 +1,8 @@
 """Fit one network: from rows of features to the best weights on purged validation bars."""
 
-import json
 import logging
 import math
-import shutil
+import signal
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
@@ -13,11 +12,11 @@ from pathlib import Path
 import lightning as L
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.callbacks import ModelCheckpoint
 
 from forecasting.config import Recipe
-from forecasting.errors import ConfigError
-from forecasting.forecast.fit import fit_student_t
+from forecasting.errors import DataError
+from forecasting.forecast.fit import StudentTFit, fit_student_t
 from forecasting.forecaster.network_forecaster import build_network
 from forecasting.market.sequences import Sequences
 from forecasting.market.splits import Split
@@ -25,11 +24,13 @@ from forecasting.nn.network import ForecastNetwork
 from forecasting.training.callbacks import (
     EpochMetrics,
     Metrics,
+    Patience,
     RandomState,
     StepProgress,
     seed_everything,
 )
-from forecasting.training.module import NetworkModule, masked_nll
+from forecasting.training.checkpoints import begin, find_checkpoint
+from forecasting.training.module import NetworkModule, masked_nll, mean_over_horizons
 from forecasting.training.windows import (
     WindowLoader,
     Windows,
@@ -39,6 +40,8 @@ from forecasting.training.windows import (
 
 # Windows of the validation span that go through the network at once.
 _VALIDATION_BATCH = 16
+# Rows below which a Student-t fit says nothing.
+_LEAST_ROWS = 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +53,7 @@ class Fit:
         baseline_nll: Validation NLL of the untrained network, which is EWMA-t, nats a bar.
         best_nll: Validation NLL of `network`.
         best_step: Optimiser step of the best weights, 0 for the untrained network.
-        history: Metrics of each epoch.
+        history: Metrics of each epoch since the last start.
     """
 
     network: ForecastNetwork
@@ -121,19 +124,25 @@ def fit(
         recipe: Network and training settings.
         sequences: Features and targets.
         split: Purged training and validation rows.
-        checkpoints: Folder for resumable checkpoints; removed when training ends well.
+        checkpoints: Folder for resumable checkpoints; the caller removes it once the weights are
+            safe.
         resume: Continue from `checkpoints` if there are any.
         report: Called with each epoch's metrics and the optimiser step.
         progress: Show a progress bar on stderr.
 
     Raises:
         ConfigError: `resume`, but the checkpoints are of another recipe or of other prices.
+        DataError: The training rows do not suffice.
+        ModelFileError: `resume`, but a checkpoint is damaged.
     """
     network = _starting_network(recipe, sequences, split)
     untrained = deepcopy(network.state_dict())
     data = WindowData(sequences, split, recipe)
     baseline = _validation_nll(network, data)
-    last = _resumable(checkpoints, recipe, sequences.panel.vintage, resume=resume)
+    vintage = sequences.panel.vintage
+    last = find_checkpoint(checkpoints, recipe, vintage) if resume else None
+    if last is None:
+        begin(checkpoints, recipe, vintage)
     module = NetworkModule(
         network, recipe.training, recipe.data.horizons, recipe.network.router_aux_loss_coef
     )
@@ -142,19 +151,30 @@ def fit(
         checkpoints, "best", monitor="validation_nll", save_last=True, enable_version_counter=False
     )
     bar = StepProgress(recipe.name, recipe.training.max_steps, baseline, visible=progress)
-    stop = EarlyStopping("validation_nll", patience=recipe.training.patience, check_finite=True)
+    stop = Patience("validation_nll", patience=recipe.training.patience, check_finite=True)
     _run_trainer(module, data, [RandomState(), metrics, stop, best, bar], last)
-    best_nll = float(best.best_model_score) if best.best_model_score is not None else math.inf
-    best_step = 0
-    if best_nll < baseline:
-        saved = torch.load(best.best_model_path, weights_only=True)
-        best_step = int(saved["global_step"])
-        module.load_state_dict(saved["state_dict"])
-    else:
-        best_nll = baseline
+    saved = torch.load(best.best_model_path, weights_only=True)
+    module.load_state_dict(saved["state_dict"])
+    best_nll, best_step = _validation_nll(network, data), int(saved["global_step"])
+    if not best_nll < baseline:
         network.load_state_dict(untrained)
-    shutil.rmtree(checkpoints)
+        best_nll, best_step = baseline, 0
     return Fit(network.eval(), baseline, best_nll, best_step, metrics.history)
+
+
+def starting_laws(sequences: Sequences, split: Split) -> list[StudentTFit]:
+    """The law of the scaled targets of the training rows, one a horizon: EWMA-t.
+
+    Raises:
+        DataError: Too few training rows, or returns that are mostly zero.
+    """
+    targets = sequences.targets[split.train]
+    if len(targets) < _LEAST_ROWS:
+        raise DataError(
+            f"{len(targets)} training rows are left: expected at least {_LEAST_ROWS}. Use a longer "
+            "history, or move data.validation_start."
+        )
+    return [fit_student_t(z) for z in targets.T]
 
 
 def _starting_network(recipe: Recipe, sequences: Sequences, split: Split) -> ForecastNetwork:
@@ -169,7 +189,7 @@ def _starting_network(recipe: Recipe, sequences: Sequences, split: Split) -> For
         torch.tensor(features.mean(axis=0), dtype=torch.float32),
         torch.tensor(deviation, dtype=torch.float32),
     )
-    laws = [fit_student_t(z) for z in sequences.targets[split.train].T]
+    laws = starting_laws(sequences, split)
     scale, df = (torch.tensor(values, dtype=torch.float32) for values in zip(*laws, strict=True))
     network.set_baseline(scale, df)
     return network
@@ -183,25 +203,7 @@ def _validation_nll(network: ForecastNetwork, data: WindowData) -> float:
     network.train()
     sums = torch.stack([part[0].double() for part in parts]).sum(dim=0)
     counts = torch.stack([part[1].double() for part in parts]).sum(dim=0)
-    means = sums / counts
-    return float(means[torch.isfinite(means)].mean())
-
-
-def _resumable(folder: Path, recipe: Recipe, vintage: str, *, resume: bool) -> Path | None:
-    """The checkpoint to continue from, or None after making the folder ready for a new start."""
-    identity = {"recipe": recipe.model_dump(mode="json"), "vintage": vintage}
-    note, last = folder / "identity.json", folder / "last.ckpt"
-    if resume and last.is_file():
-        if json.loads(note.read_text(encoding="utf-8")) != identity:
-            raise ConfigError(
-                f"{folder} holds checkpoints of another recipe or of other prices: expected the "
-                "same to resume. Train without --resume, or with the first settings."
-            )
-        return last
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    note.write_text(json.dumps(identity), encoding="utf-8")
-    return None
+    return float(mean_over_horizons(sums, counts))
 
 
 def _run_trainer(
@@ -223,6 +225,10 @@ def _run_trainer(
             enable_progress_bar=False,
             enable_model_summary=False,
         )
-        trainer.fit(module, datamodule=data, ckpt_path=last, weights_only=True)
-    if trainer.interrupted:
-        raise KeyboardInterrupt
+        before = signal.getsignal(signal.SIGINT)
+        try:
+            trainer.fit(module, datamodule=data, ckpt_path=last, weights_only=True)
+        except SystemExit:
+            # Lightning answers an interrupt by ending the process, deaf to further ones.
+            signal.signal(signal.SIGINT, before)
+            raise KeyboardInterrupt from None

@@ -32,6 +32,12 @@ def masked_nll(
     return torch.where(known, nll, 0.0).sum(dim=(0, 1)), known.sum(dim=(0, 1))
 
 
+def mean_over_horizons(sums: Tensor, counts: Tensor) -> Tensor:
+    """Mean NLL with equal weight on the horizons that have targets; NaN if one of them has gone."""
+    known = counts > 0
+    return (sums[known] / counts[known]).mean()
+
+
 class NetworkModule(L.LightningModule):
     """Lightning module around a `ForecastNetwork`.
 
@@ -77,10 +83,9 @@ class NetworkModule(L.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log the mean NLL a horizon and over horizons."""
-        means = self._sums / self._counts
-        for horizon, mean in zip(self.horizons, means, strict=True):
+        for horizon, mean in zip(self.horizons, self._sums / self._counts, strict=True):
             self.log(f"validation_nll_h{horizon}", mean.float())
-        self.log("validation_nll", means[torch.isfinite(means)].mean().float())
+        self.log("validation_nll", mean_over_horizons(self._sums, self._counts).float())
 
     def configure_optimizers(self) -> dict[str, Any]:
         """AdamW without decay on norms, biases and state-space parameters; warm-up and cosine."""
