@@ -4,13 +4,23 @@ It travels with the weights, so that a later evaluation knows which dates are ou
 """
 
 import hashlib
+from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from forecasting.market.panel import Panel, day
 from forecasting.market.sequences import Sequences
 from forecasting.market.splits import SplitDates
+
+
+def _time(text: str) -> str:
+    if np.isnat(np.datetime64(text, "ns")):
+        raise ValueError("expected a time")
+    return text
+
+
+Time = Annotated[str, AfterValidator(_time)]
 
 
 class Member(BaseModel):
@@ -18,8 +28,8 @@ class Member(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    first: str
-    last: str
+    first: Time
+    last: Time
     bars: int
     sha256: str
 
@@ -43,10 +53,10 @@ class Corpus(BaseModel):
     source: str
     interval: str
     vintage: str
-    features: str
+    features: Literal["close", "ohlc", "ohlcv"]
     feature_names: tuple[str, ...]
-    validation_start: str
-    test_start: str
+    validation_start: Time
+    test_start: Time
     members: dict[str, Member]
 
     @property

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
@@ -55,7 +55,10 @@ def find_model(name_or_folder: str | Path) -> Path:
     candidates = [Path(name)]
     if os.sep not in name and ".." not in name:
         candidates += [paths.shipped_models() / name, paths.runs() / name]
-    folders = [folder for folder in candidates if (folder / RECIPE).is_file()]
+    try:
+        folders = [folder for folder in candidates if (folder / RECIPE).is_file()]
+    except OSError:  # a name too long for the file system, or a folder not to be looked into
+        folders = []
     for folder in folders:
         if (folder / WEIGHTS).is_file():
             return folder
@@ -71,7 +74,7 @@ def find_model(name_or_folder: str | Path) -> Path:
 
 
 def write_folder(folder: Path, files: ModelFiles, weights: dict[str, Tensor]) -> None:
-    """Write a model folder; a crash leaves the old files or the new ones, never half of one.
+    """Write a model folder; a crash leaves the old model, the new one or none, never a mixture.
 
     Other files in the folder stay as they are.
     """
@@ -85,6 +88,8 @@ def write_folder(folder: Path, files: ModelFiles, weights: dict[str, Tensor]) ->
         plain = {name: value.detach().contiguous() for name, value in weights.items()}
         (partial / WEIGHTS).write_bytes(save(plain))
         folder.mkdir(exist_ok=True)
+        # New settings must never meet old weights.
+        (folder / WEIGHTS).unlink(missing_ok=True)
         for name in FILES:
             os.replace(partial / name, folder / name)
     finally:
@@ -99,14 +104,8 @@ def read_folder(folder: Path) -> ModelFiles:
         ConfigError: The recipe is not valid.
     """
     recipe = load_recipe(folder / RECIPE)
-    try:
-        corpus = Corpus.model_validate_json(_text(folder / CORPUS))
-        metrics = json.loads(_text(folder / METRICS))
-    except (ValidationError, json.JSONDecodeError) as error:
-        raise ModelFileError(
-            f"{folder}: {CORPUS} or {METRICS} is damaged ({str(error).splitlines()[0]}): expected "
-            "the files that training wrote. Train the model again, or restore the folder."
-        ) from error
+    corpus = _parsed(folder / CORPUS, Corpus)
+    metrics = _parsed(folder / METRICS, dict[str, Any])
     return ModelFiles(recipe, corpus, metrics, _text(folder / CARD))
 
 
@@ -149,6 +148,18 @@ def _require_shapes(path: Path, found: dict[str, Any], expected: dict[str, Any])
                 f"{path}: {name} has shape {found.get(name, 'none')}, expected "
                 f"{expected.get(name, 'none')} by {RECIPE}. These weights belong to another recipe."
             )
+
+
+def _parsed(path: Path, kind: Any) -> Any:
+    try:
+        return TypeAdapter(kind).validate_json(_text(path))
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(map(str, problem["loc"])) or "the file"
+        raise ModelFileError(
+            f"{path} is damaged ({where}: {problem['msg']}): expected the file that training "
+            "wrote. Train the model again, or restore the folder."
+        ) from error
 
 
 def _text(path: Path) -> str:

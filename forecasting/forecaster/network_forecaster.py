@@ -6,10 +6,11 @@ import numpy as np
 import torch
 
 from forecasting.config import Recipe
-from forecasting.errors import DataError
+from forecasting.errors import DataError, ModelFileError
 from forecasting.forecast.forecast import Forecast
 from forecasting.forecaster.corpus import Corpus
 from forecasting.forecaster.model_folder import ModelFiles, find_model, read_folder, read_weights
+from forecasting.market.features import feature_names
 from forecasting.market.panel import Panel
 from forecasting.market.sequences import Sequences, make_sequences
 from forecasting.nn.network import ForecastNetwork
@@ -118,10 +119,16 @@ def load_forecaster(name_or_folder: str | Path) -> NetworkForecaster:
     """Load a trained model by folder, or by name under `models/` or `runs/`.
 
     Raises:
-        ModelFileError: The folder is missing, incomplete, damaged or of another shape.
+        ModelFileError: The folder is missing, incomplete, damaged, of another shape, or was
+            trained on features that are computed no more.
     """
     folder = find_model(name_or_folder)
     files = read_folder(folder)
+    if files.corpus.feature_names != feature_names(files.corpus.features):
+        raise ModelFileError(
+            f"{folder} was trained on other features ({', '.join(files.corpus.feature_names)}): "
+            f"expected those of this version's {files.corpus.features!r}. Train the model again."
+        )
     with torch.random.fork_rng(devices=[]):
         network = build_network(files.recipe, len(files.corpus.feature_names))
     network.load_state_dict(read_weights(folder, network.state_dict()))

@@ -55,11 +55,18 @@ def panel_from_table(table: pd.DataFrame, interval: str) -> Panel:
                 f"the input has the columns {list(table.columns)}: expected ticker, time and "
                 "adj_close. Send one row a ticker and bar."
             )
+        if name != "adj_close" and table[name].isna().any():
+            raise DataError(f"the input has rows without a {name}: expected one on each row.")
     columns = [name for name in COLUMNS if name in table]
-    frames = {
-        str(ticker): group.set_index(pd.DatetimeIndex(group["time"]))[columns].astype(float)
-        for ticker, group in table.groupby("ticker", sort=False)
-    }
+    try:
+        times = pd.DatetimeIndex(table["time"])
+        values = table[columns].astype(float).set_index(times)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"the input cannot be read ({error}): expected dates as time and numbers as prices."
+        ) from error
+    tickers = table["ticker"].astype(str).to_numpy()
+    frames = {ticker: values[tickers == ticker] for ticker in dict.fromkeys(tickers)}
     return Panel.from_frames(frames, interval=interval, source="the request")
 
 

@@ -66,6 +66,7 @@ class StepProgress(L.Callback):
 
     def __init__(self, title: str, total: int, baseline: float, *, visible: bool) -> None:
         self.baseline = baseline
+        self.best_gain = 0.0
         self.progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
@@ -94,14 +95,17 @@ class StepProgress(L.Callback):
         self.progress.update(self.task, completed=trainer.global_step)
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Show the gain over the untrained network."""
+        """Show the gain over the untrained network, now and at its best."""
         score = trainer.callback_metrics.get("validation_nll")
         if score is not None:
             gain = self.baseline - float(score)
-            self.progress.update(self.task, score=f"validation gain {gain:+.4f} nats")
+            self.best_gain = max(self.best_gain, gain)
+            words = f"validation gain {gain:+.4f} nats, best {self.best_gain:+.4f}"
+            self.progress.update(self.task, score=words)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Leave the finished bar standing."""
+        """Leave the finished bar standing, full even where patience ended the training."""
+        self.progress.update(self.task, total=trainer.global_step)
         self.progress.stop()
 
     def on_exception(

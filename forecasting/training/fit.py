@@ -183,8 +183,8 @@ def _starting_network(recipe: Recipe, sequences: Sequences, split: Split) -> For
     network = build_network(recipe, sequences.features.shape[1])
     features = sequences.features[split.train].astype(np.float64)
     deviation = features.std(axis=0)
-    # A feature that never varies in training (a gap of exactly one bar, say) is only centred.
-    deviation[deviation == 0] = 1.0
+    # The deviation of a feature that never varies in training is zero but for rounding.
+    deviation[np.ptp(features, axis=0) == 0] = 0.0
     network.set_normalisation(
         torch.tensor(features.mean(axis=0), dtype=torch.float32),
         torch.tensor(deviation, dtype=torch.float32),

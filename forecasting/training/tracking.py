@@ -6,10 +6,11 @@ The store is an embedded SQLite file below `runs/`, or the server that `MLFLOW_T
 import logging
 import os
 import shutil
+import sqlite3
 import subprocess
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,13 +23,14 @@ from forecasting.errors import TrackingError
 from forecasting.forecaster.model_folder import FILES
 
 EXPERIMENT = "forecasting"
+_SQLITE = "sqlite:///"
 _PYFUNC = paths.PACKAGE / "serving" / "pyfunc_model.py"
 _REQUIREMENTS = ["torch", "safetensors", "pandas", "numpy", "scipy", "pydantic", "pyyaml"]
 
 
 def tracking_uri() -> str:
     """`MLFLOW_TRACKING_URI` if set, else the embedded store."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{paths.runs() / 'mlflow.db'}"
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"{_SQLITE}{paths.runs() / 'mlflow.db'}"
 
 
 class Run:
@@ -89,7 +91,7 @@ def open_run(name: str, run_id: str | None = None) -> Iterator[Run]:
         TrackingError: The store cannot be reached.
     """
     with _answering() as mlflow:
-        mlflow.set_tracking_uri(tracking_uri())
+        _choose_store(mlflow)
         _choose_experiment(mlflow)
         known = run_id is not None and _has_run(mlflow, run_id)
         run = mlflow.start_run(run_id=run_id if known else None, run_name=None if known else name)
@@ -128,10 +130,13 @@ def _answering() -> Iterator[Any]:
 
         logging.getLogger("alembic").setLevel(logging.WARNING)
         logging.getLogger("mlflow").setLevel(logging.ERROR)
+        from sqlalchemy.exc import SQLAlchemyError
+
+        failures = (mlflow.exceptions.MlflowException, SQLAlchemyError, sqlite3.Error)
         try:
             yield mlflow
-        except (mlflow.exceptions.MlflowException, OSError) as error:
-            reason = str(error).splitlines()[0][:200]
+        except (*failures, OSError, ImportError) as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
             raise TrackingError(
                 f"the MLflow store {_redacted(tracking_uri())} did not answer ({reason}): expected "
                 "a reachable store. Check MLFLOW_TRACKING_URI, or unset it for the embedded store."
@@ -148,9 +153,26 @@ def _configure() -> None:
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 
 
+def _choose_store(mlflow: Any) -> None:
+    """Point MLflow at the store, and leave the environment as it was.
+
+    MLflow would write the address there, where it would outlive a change of `FORECASTING_HOME`.
+    """
+    given, uri = os.environ.get("MLFLOW_TRACKING_URI"), tracking_uri()
+    if uri.startswith(_SQLITE):
+        # MLflow tries a file that cannot be opened again and again, for minutes.
+        path = Path(uri.removeprefix(_SQLITE).partition("?")[0])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(path)) as database:
+            database.execute("PRAGMA schema_version")
+    mlflow.set_tracking_uri(uri)
+    if given is None:
+        os.environ.pop("MLFLOW_TRACKING_URI", None)
+
+
 def _choose_experiment(mlflow: Any) -> None:
     """Select the experiment; the embedded store keeps its artifacts beside it."""
-    if tracking_uri().startswith("sqlite"):
+    if tracking_uri().startswith(_SQLITE):
         paths.runs().mkdir(parents=True, exist_ok=True)
         if mlflow.get_experiment_by_name(EXPERIMENT) is None:
             location = (paths.runs() / "mlartifacts").as_uri()

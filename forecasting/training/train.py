@@ -22,11 +22,13 @@ from forecasting.market.panel import Panel
 from forecasting.market.sequences import Sequences, make_sequences
 from forecasting.market.splits import Split, SplitDates, resolve_dates, split_rows
 from forecasting.training.card import model_card
-from forecasting.training.fit import Fit, fit
+from forecasting.training.checkpoints import find_checkpoint
+from forecasting.training.fit import Fit, fit, starting_laws
 from forecasting.training.tracking import Run, open_run, provenance
 
 TWIN_RECIPE = "gru-twin"
 TWIN_FOLDER = "twin"
+CHECKPOINTS = "checkpoints"
 # Present from the start of a training to its end: names the MLflow run to continue.
 RUN_FILE = "unfinished_run"
 
@@ -52,9 +54,9 @@ def prepare(recipe: Recipe, prices: Panel) -> Examples:
     sequences = make_sequences(
         prices, variant=data.features, horizons=data.horizons, decay=data.volatility_decay
     )
-    return Examples(
-        sequences, split_rows(sequences, dates), dates, describe_corpus(sequences, dates)
-    )
+    split = split_rows(sequences, dates)
+    starting_laws(sequences, split)  # refuses what cannot be fitted before anything is written
+    return Examples(sequences, split, dates, describe_corpus(sequences, dates))
 
 
 def train(
@@ -87,18 +89,29 @@ def train(
         The trained model.
 
     Raises:
-        ConfigError: The recipe is not valid, or `out` already holds a model.
+        ConfigError: The recipe is not valid, `out` already holds a model, or what is there to
+            resume is another training.
         DataError: The prices do not suffice.
+        ModelFileError: A checkpoint is damaged.
         TrackingError: The MLflow store cannot be reached.
+        ValueError: Overrides of a recipe that is not read from a file.
     """
+    if isinstance(recipe, Recipe) and overrides:
+        raise ValueError("overrides change a recipe that is read by name or from a file")
     if not isinstance(recipe, Recipe):
         recipe = load_recipe(recipe, overrides)
     folder = Path(out) if out is not None else paths.runs() / recipe.name
+    interrupted = _interrupted_run(folder)
+    resume = resume and interrupted is not None
+    _require_free(folder, overwrite=overwrite)
     examples = prepare(recipe, prices)
-    _claim(folder, recipe, examples.corpus, resume=resume, overwrite=overwrite)
-    with open_run(recipe.name, _interrupted_run(folder)) as run:
-        (folder / RUN_FILE).write_text(run.run_id, encoding="utf-8")
-        run.log_params(_parameters(recipe, examples.corpus))
+    if resume:
+        _require_same(folder, recipe, examples.corpus)
+    # From here on only a crash or an interrupt stops it, and `resume` continues after both.
+    with open_run(recipe.name, interrupted if resume else None) as run:
+        if run.run_id != interrupted:
+            run.log_params(_parameters(recipe, examples.corpus))
+        _claim(folder, run.run_id, resume=resume)
         _train_one(recipe, examples, folder, run, resume=resume, progress=progress)
         if twin:
             _train_one(
@@ -128,28 +141,40 @@ def twin_recipe(recipe: Recipe) -> Recipe:
     )
 
 
-def _claim(folder: Path, recipe: Recipe, corpus: Corpus, *, resume: bool, overwrite: bool) -> None:
-    """Make `folder` ready, or refuse it where that would lose or mix up a model."""
+def _require_free(folder: Path, *, overwrite: bool) -> None:
+    """Refuse a folder in which training would destroy something."""
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder} is a file: expected a folder to write. Choose another --out.")
-    finished = (folder / WEIGHTS).is_file() and not (folder / RUN_FILE).is_file()
-    if finished and not overwrite:
+    taken = [name for name in (*reversed(FILES), TWIN_FOLDER) if (folder / name).exists()]
+    if taken and not overwrite and _interrupted_run(folder) is None:
         raise ConfigError(
-            f"{folder} already holds a model: expected a new folder. Choose another --out, or "
-            "pass --overwrite."
+            f"{folder} already holds a model ({taken[0]}): expected a new folder. Choose another "
+            "--out, or pass --overwrite."
         )
-    if resume and (folder / WEIGHTS).is_file():
+
+
+def _require_same(folder: Path, recipe: Recipe, corpus: Corpus) -> None:
+    """Refuse to continue a training of something else."""
+    if (folder / WEIGHTS).is_file():
         there = read_folder(folder)
         if (there.recipe, there.corpus) != (_resolved(recipe, corpus), corpus):
             raise ConfigError(
                 f"{folder} holds a model of another recipe or of other prices: expected the same "
-                "to resume. Choose another --out, or pass --overwrite."
+                "to resume. Train without --resume, or with the first settings."
             )
-    elif folder.is_dir() and not resume:
-        for name in (*FILES, RUN_FILE):
+    for part, own in ((folder, recipe), (folder / TWIN_FOLDER, twin_recipe(recipe))):
+        find_checkpoint(part / CHECKPOINTS, own, corpus.vintage)
+
+
+def _claim(folder: Path, run_id: str, *, resume: bool) -> None:
+    """Mark a folder as being trained in, emptied of what an earlier training left."""
+    if not resume:
+        for name in (*reversed(FILES), RUN_FILE):
             (folder / name).unlink(missing_ok=True)
-        shutil.rmtree(folder / TWIN_FOLDER, ignore_errors=True)
+        for name in (TWIN_FOLDER, CHECKPOINTS):
+            shutil.rmtree(folder / name, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / RUN_FILE).write_text(run_id, encoding="utf-8")
 
 
 def _interrupted_run(folder: Path) -> str | None:
@@ -182,7 +207,7 @@ def _train_one(
         recipe,
         examples.sequences,
         examples.split,
-        checkpoints=folder / "checkpoints",
+        checkpoints=folder / CHECKPOINTS,
         resume=resume,
         report=lambda metrics, step: run.log_metrics(
             {prefix + name: value for name, value in metrics.items()}, step
@@ -193,6 +218,7 @@ def _train_one(
     card = model_card(recipe, examples.corpus, metrics)
     files = ModelFiles(_resolved(recipe, examples.corpus), examples.corpus, metrics, card)
     write_folder(folder, files, fitted.network.state_dict())
+    shutil.rmtree(folder / CHECKPOINTS)
     run.log_metrics(
         {f"{prefix}best_{k}": v for k, v in metrics.items() if isinstance(v, int | float)}
     )

@@ -1,0 +1,119 @@
+"""Reading recipes: from YAML, with overrides, and with words for what is wrong with them.
+
+Unknown keys are refused with the nearest known one; overrides (`--set training.max_steps=100`)
+pass through the same checks.
+"""
+
+import difflib
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from forecasting import paths
+from forecasting.config.recipe import Recipe
+from forecasting.errors import ConfigError
+
+# What pydantic's own words would leave a reader guessing about.
+_WORDS = {
+    "model_type": "expected a section of keys and values",
+    "string_pattern_mismatch": "expected lower-case letters, digits and dashes",
+    "missing": "this key is compulsory",
+}
+
+
+def load_recipe(name_or_file: str | Path, overrides: tuple[str, ...] = ()) -> Recipe:
+    """Read a recipe by name (below `models/`) or from a file, and apply overrides.
+
+    Args:
+        name_or_file: `jamba-tiny`, or a path to a YAML file or to a folder with a `recipe.yaml`.
+        overrides: `section.key=value` strings, value in YAML.
+
+    Raises:
+        ConfigError: No such recipe, no valid YAML, an unknown key, or a value out of range.
+    """
+    path = _find(str(name_or_file))
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2020-13-01
+        raise ConfigError(f"{path} is not valid YAML: {error}. Correct the file.") from error
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read ({error.strerror}). Check the path.") from error
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{path} holds no settings: expected `name:` and sections. See models/.")
+    for override in overrides:
+        _apply(tree, override)
+    return recipe_from_tree(tree, str(path))
+
+
+def recipe_from_tree(tree: dict[str, Any], where: str) -> Recipe:
+    """Validate a parsed recipe.
+
+    Raises:
+        ConfigError: Names the key, what came, and the nearest known key or the range.
+    """
+    try:
+        return Recipe.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError(f"recipe {where}: {_explain(error)}") from error
+
+
+def _find(name: str) -> Path:
+    for path in (
+        Path(name),
+        Path(name) / "recipe.yaml",
+        paths.shipped_models() / name / "recipe.yaml",
+    ):
+        if path.is_file():
+            return path
+    known = sorted(folder.parent.name for folder in paths.shipped_models().glob("*/recipe.yaml"))
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise ConfigError(
+        f"no recipe {name!r}: expected a YAML file or one of {', '.join(known)}.{hint}"
+    )
+
+
+def _apply(tree: dict[str, Any], override: str) -> None:
+    key, separator, text = override.partition("=")
+    if not separator or not key:
+        raise ConfigError(f"override {override!r}: expected section.key=value.")
+    *sections, leaf = key.strip().split(".")
+    node = tree
+    for section in sections:
+        node = node.setdefault(section, {})
+        if not isinstance(node, dict):
+            raise ConfigError(f"override {override!r}: {section} is a value, not a section.")
+    try:
+        node[leaf] = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError(f"override {override!r}: the value is not valid YAML.") from error
+
+
+def _explain(error: ValidationError) -> str:
+    """The first problem of a validation error, in one sentence with a way out."""
+    problem = error.errors()[0]
+    location = [str(part) for part in problem["loc"]]
+    if problem["type"] == "extra_forbidden":
+        known = _keys(location[:-1])
+        near = difflib.get_close_matches(location[-1], known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known)}."
+        return f"unknown key {'.'.join(location)}: {hint}"
+    message = _WORDS.get(problem["type"], problem["msg"].removeprefix("Value error, "))
+    if problem["type"] == "missing" or not _is_leaf(problem["input"]):
+        return f"{'.'.join(location) or 'top level'}: {message}. Correct the recipe."
+    return f"{'.'.join(location)} = {problem['input']!r}: {message}. Correct the recipe."
+
+
+def _is_leaf(value: Any) -> bool:
+    return not isinstance(value, dict | BaseModel)
+
+
+def _keys(sections: list[str]) -> list[str]:
+    model: type[BaseModel] = Recipe
+    for section in sections:
+        annotation = model.model_fields[section].annotation
+        assert isinstance(annotation, type)
+        model = annotation
+    return list(model.model_fields)
