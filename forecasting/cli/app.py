@@ -1,6 +1,7 @@
 """The verbs together, and what becomes of errors: one line, exit 1; wrong usage exits with 2."""
 
 import sys
+import warnings
 from collections.abc import Sequence
 
 import typer
@@ -28,7 +29,19 @@ for verb in (fetch, train, evaluate, forecast, backtest, report, models):
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 fine, 1 an error of data or settings, 2 wrong usage."""
     try:
-        app(args=arguments, prog_name="forecasting")
+        with warnings.catch_warnings():
+            # Those of other packages are for programmers; our own are notes beside the numbers.
+            if not sys.warnoptions:
+                warnings.simplefilter("ignore")
+            app(args=arguments, prog_name="forecasting")
     except ForecastingError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+        _fail(str(error))
+    except OSError as error:
+        # A full disk, a lost permission: the outside world's, wherever it is met.
+        place = f"{error.filename}: " if error.filename else ""
+        _fail(f"{place}{error.strerror or error}. Check the path, its permissions and the space.")
+
+
+def _fail(message: str) -> None:
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(1)

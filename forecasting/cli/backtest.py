@@ -1,5 +1,7 @@
 """`forecasting backtest`: a strategy on a model's forecasts, with costs."""
 
+import inspect
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -21,39 +23,46 @@ def backtest(
     ] = None,
     cost_bps: options.CostBps = 5.0,
     slippage_bps: options.SlippageBps = 3.0,
-    start: options.Start = None,
+    start: options.TestStart = None,
     end: options.End = None,
     missing: options.Missing = "error",
     as_json: options.Json = False,
 ) -> None:
-    """Trade the forecasts, with costs.
+    """Trade a model's forecasts, with costs.
 
     On bars that the model has not seen, beside buy-and-hold and equal weight.
     """
-    from forecasting.cli.printing import print_backtest, print_json, print_notes
-    from forecasting.forecaster import load_forecaster
-    from forecasting.workflow import judging
-    from forecasting.workflow.loading import load_for
+    from forecasting.cli.printing import print_backtest, print_backtest_notes, print_json
+    from forecasting.cli.progress import progress_line
 
     parameters = _parameters(set_ or [])
-    forecaster = load_forecaster(model)
-    panel = load_for(forecaster, prices, tickers, end=end, missing=missing)
-    made = judging.backtest(
-        forecaster,
-        panel,
-        strategy=strategy,
-        tickers=tickers,
-        start=start,
-        end=end,
-        cost_bps=cost_bps,
-        slippage_bps=slippage_bps,
-        **parameters,
-    )
+    with progress_line("loading", visible=not as_json) as say:
+        from forecasting.forecaster import load_forecaster
+        from forecasting.workflow.loading import load_for
+
+        forecaster = load_forecaster(model)
+        panel = load_for(forecaster, prices, tickers, end=end, missing=missing)
+        from forecasting.workflow import judging
+
+        _require_own(parameters, judging.backtest)
+        made = judging.backtest(
+            forecaster,
+            panel,
+            strategy=strategy,
+            tickers=tickers,
+            start=start,
+            end=end,
+            cost_bps=cost_bps,
+            slippage_bps=slippage_bps,
+            progress=say,
+            **parameters,
+        )
     if as_json:
         print_json(made.to_dict())
         return
     print_backtest(made)
-    print_notes(made.notes)
+    print()
+    print_backtest_notes([made])
 
 
 def _parameters(settings: list[str]) -> dict[str, Any]:
@@ -72,3 +81,15 @@ def _parameters(settings: list[str]) -> dict[str, Any]:
         except yaml.YAMLError as error:
             raise ConfigError(f"--set {setting!r}: the value is not valid YAML.") from error
     return parameters
+
+
+def _require_own(parameters: dict[str, Any], verb: Callable[..., Any]) -> None:
+    """Refuse a strategy's parameter that would be taken for an argument of the verb."""
+    from forecasting.errors import ConfigError
+
+    for name in parameters:
+        if name in inspect.signature(verb).parameters:
+            raise ConfigError(
+                f"--set {name}: no strategy has this parameter. See `forecasting backtest --help` "
+                "for the options of the verb."
+            )

@@ -7,12 +7,16 @@ import typer
 
 from forecasting.cli import options
 
-_FORMATS = {
-    "price": ".2f",
-    "volatility": ".2%",
-    "prob_up": ".3f",
-    **dict.fromkeys(("q05", "q25", "q50", "q75", "q95"), "+.2%"),
-}
+
+def check_png(path: Path | None) -> Path | None:
+    """The path itself if it names a PNG file.
+
+    Raises:
+        typer.BadParameter: It names another one.
+    """
+    if path is not None and path.suffix.lower() != ".png":
+        raise typer.BadParameter(f"{path} is no PNG: expected a name that ends in .png.")
+    return path
 
 
 def forecast(
@@ -20,38 +24,50 @@ def forecast(
     tickers: options.Tickers = None,
     prices: options.Prices = "sample",
     asof: Annotated[
-        str | None, typer.Option(help="Forecast after this day's close; the newest by default.")
+        str | None,
+        typer.Option(
+            help="Forecast after this day's close; the newest by default.",
+            callback=options.check_date,
+        ),
     ] = None,
     plot: Annotated[
-        Path | None, typer.Option(help="Also draw the fan charts into this PNG.")
+        Path | None,
+        typer.Option(help="Also draw the fan charts into this PNG.", callback=check_png),
     ] = None,
     missing: options.Missing = "error",
     as_json: options.Json = False,
 ) -> None:
-    """The next bars as distributions.
+    """Forecast the next bars, as distributions.
 
     Volatility, chance of a rise and quantiles of the log return, for each ticker and horizon.
     """
-    from forecasting.cli.printing import print_json, print_notes, print_table
-    from forecasting.forecaster import load_forecaster
-    from forecasting.workflow.loading import load_for
+    from forecasting.cli.printing import print_json, print_notes, print_table, print_text
+    from forecasting.cli.progress import progress_line
 
-    forecaster = load_forecaster(model)
-    panel = load_for(forecaster, prices, tickers, end=asof, missing=missing)
-    made = forecaster.forecast(panel)
-    if tickers:
-        made = made.select(tickers)
-    table = made.latest()
-    if plot is not None:
-        made.plot(panel).savefig(plot, dpi=120)
+    with progress_line("loading", visible=not as_json) as say:
+        from forecasting.forecaster import load_forecaster
+        from forecasting.workflow.loading import load_for
+        from forecasting.workflow.places import write_figure
+
+        forecaster = load_forecaster(model)
+        panel = load_for(forecaster, prices, tickers, end=asof, missing=missing)
+        say(f"forecasts of {forecaster.name}")
+        made = forecaster.forecast(panel)
+        made = made.select(tickers) if tickers else made
+        table = made.latest()
+        if plot is not None:
+            say("fan charts")
+            write_figure(made.plot(panel), plot)
     if as_json:
         print_json({"model": model, "notes": made.notes, "forecasts": table})
         return
-    print_table(table.drop(columns=["loc", "scale", "df"]), _FORMATS)
-    print_notes(
-        [
-            "volatility and q05..q95 are of the log return over the next `horizon` bars; price is "
-            "the adjusted close at the origin. Not investment advice.",
-            *made.notes,
-        ]
-    )
+    from forecasting.report.captions import FORECASTS
+    from forecasting.report.tables import forecast_table, moment
+
+    origins = table["origin"].unique()
+    when = f"after the close of {moment(origins[0])}" if len(origins) == 1 else "newest forecasts"
+    print_text(f"{forecaster.name}, {when}")
+    print()
+    print_table(forecast_table(table))
+    print()
+    print_notes([FORECASTS, *made.notes, "Not investment advice."])

@@ -1,8 +1,11 @@
 """Arguments and options that several verbs share, spelled the same everywhere."""
 
-from typing import Annotated
+import re
+from typing import Annotated, Literal
 
 import typer
+
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 def complete_model(incomplete: str) -> list[str]:
@@ -29,6 +32,25 @@ def complete_source(incomplete: str) -> list[str]:
     return [name for name in SOURCE_NAMES if name.startswith(incomplete)]
 
 
+def check_date(text: str | None) -> str | None:
+    """The text itself if it is a day.
+
+    Raises:
+        typer.BadParameter: It is none.
+    """
+    from datetime import date
+
+    if text is None:
+        return None
+    try:
+        if _DATE.fullmatch(text):
+            date.fromisoformat(text)
+            return text
+    except ValueError:
+        pass
+    raise typer.BadParameter(f"{text!r} is no day: expected YYYY-MM-DD, such as 2015-01-31.")
+
+
 Model = Annotated[
     str,
     typer.Argument(
@@ -41,16 +63,28 @@ Tickers = Annotated[
 Prices = Annotated[
     str,
     typer.Option(
-        help="sample, sample-ohlcv, sample-indices, store, simulated, or files (path or glob).",
+        help="sample, sample-ohlcv, sample-indices, sample-vix, store, simulated, or files "
+        "(path or glob).",
         autocompletion=complete_source,
     ),
 ]
 Missing = Annotated[
-    str, typer.Option(help="Blank prices inside a file: `error`, or `mask` to leave them out.")
+    Literal["error", "mask"],
+    typer.Option(help="Blank prices inside a file's history: refuse them, or leave them out."),
 ]
-Start = Annotated[str | None, typer.Option(help="First day, YYYY-MM-DD.")]
-End = Annotated[str | None, typer.Option(help="Last day, YYYY-MM-DD.")]
-CostBps = Annotated[float, typer.Option(help="Commission, bps of traded notional.")]
-SlippageBps = Annotated[float, typer.Option(help="Slippage, bps of traded notional.")]
+Start = Annotated[str | None, typer.Option(help="First day, YYYY-MM-DD.", callback=check_date)]
+TestStart = Annotated[
+    str | None,
+    typer.Option(
+        help="First day, YYYY-MM-DD; the model's first unseen one by default.", callback=check_date
+    ),
+]
+End = Annotated[str | None, typer.Option(help="Last day, YYYY-MM-DD.", callback=check_date)]
+CostBps = Annotated[
+    float, typer.Option(help="Commission, bps of traded notional.", min=0, max=1000)
+]
+SlippageBps = Annotated[
+    float, typer.Option(help="Slippage, bps of traded notional.", min=0, max=1000)
+]
 Track = Annotated[bool, typer.Option(help="Add the results to the model's MLflow run.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]

@@ -1,47 +1,26 @@
-"""Tables for people, JSON for scripts."""
+"""Tables and notes for people, JSON for scripts."""
 
 import json
+import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.table import Table
 
-from forecasting.backtest.book import Backtest
-from forecasting.evaluation.evaluation import Evaluation
-from forecasting.market.panel import day
-from forecasting.report.tables import STATISTICS
+if TYPE_CHECKING:  # they take seconds to import, which an error should not have to wait for
+    from forecasting.backtest.book import Backtest
+    from forecasting.evaluation.evaluation import Evaluation
+    from forecasting.report.tables import Table
 
-_SCORES = {
-    "nll": ".4f",
-    "crps_bps": ".2f",
-    "crps_skill": "+.2%",
-    "cover50": ".1%",
-    "cover80": ".1%",
-    "cover95": ".1%",
-    "gain": "+.4f",
-    "t": "+.1f",
-    "detectable": ".4f",
-}
+_WIDEST = 100
 
 
 def print_json(payload: Mapping[str, Any]) -> None:
     """Print one JSON object; NaN becomes null, times become ISO text."""
-    json.dump(plain(payload), sys.stdout, indent=1, allow_nan=False)
-    sys.stdout.write("\n")
+    sys.stdout.write(json.dumps(plain(payload), indent=1, allow_nan=False) + "\n")
 
 
 def plain(value: Any) -> Any:
@@ -63,101 +42,105 @@ def plain(value: Any) -> Any:
     return value
 
 
-def print_table(
-    frame: pd.DataFrame, formats: Mapping[str, str] | None = None, title: str | None = None
-) -> None:
-    """Print a frame as a plain table; `formats` maps a column to a format specification."""
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for name in frame.columns:
-        numeric = pd.api.types.is_numeric_dtype(frame[name])
-        table.add_column(str(name), justify="right" if numeric else "left", no_wrap=True)
-    for row in frame.itertuples(index=False):
-        cells = zip(frame.columns, row, strict=True)
-        table.add_row(*(_cell(value, (formats or {}).get(str(name), "")) for name, value in cells))
-    # A pipe has no width: print whole columns there, whatever the terminal would cut.
-    width = None if sys.stdout.isatty() else 200
-    Console(width=width, highlight=False).print(table)
+def layout(heads: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[str]:
+    """Lines of a table: numbers to the right, words to the left, never a cell cut.
+
+    Columns stand two spaces apart, or one where the table would be wider than `width`.
+    """
+    columns = [[head, *cells] for head, *cells in zip(heads, *rows, strict=True)]
+    widths = [max(map(len, column)) for column in columns]
+    gap = "  " if sum(widths) + 2 * (len(widths) - 1) <= width else " "
+    to_left = [
+        k == 0 or any(character.isalpha() for cell in column[1:] for character in cell)
+        for k, column in enumerate(columns)
+    ]
+    return [
+        gap.join(
+            cell.ljust(wide) if left else cell.rjust(wide)
+            for cell, wide, left in zip(line, widths, to_left, strict=True)
+        ).rstrip()
+        for line in (heads, *rows)
+    ]
+
+
+def print_rows(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table of texts."""
+    print("\n".join(layout(heads, rows, _width())))
+
+
+def print_table(table: "Table") -> None:
+    """Print a report's table."""
+    print_rows(table.heads, table.rows)
+
+
+def print_text(text: str) -> None:
+    """Print a sentence or more, wrapped."""
+    print(textwrap.fill(text, _width(), break_on_hyphens=False, break_long_words=False))
 
 
 def print_notes(notes: Sequence[str]) -> None:
-    """Print sentences that belong to the numbers above."""
-    for note in notes:
-        print(f"- {note}")
+    """Print sentences that belong to the numbers above, each once."""
+    for note in dict.fromkeys(notes):
+        print(
+            textwrap.fill(
+                note,
+                _width(),
+                initial_indent="- ",
+                subsequent_indent="  ",
+                break_on_hyphens=False,
+                break_long_words=False,
+            )
+        )
 
 
-def print_evaluation(made: Evaluation) -> None:
-    """Print the verdict table, what the mean is worth, and the notes."""
-    print(
+def print_evaluation(made: "Evaluation") -> None:
+    """Print the verdict tables, what the mean is worth, and what has to be known."""
+    from forecasting.market.panel import day
+    from forecasting.report import captions, tables
+
+    loud, notes = captions.warnings_first(made.notes)
+    print_text(
         f"{made.model}: {len(made.tickers)} tickers, {day(made.start)} to {day(made.end)}, "
         f"{made.n_dates} dates"
     )
-    table = made.table().drop(columns=["p"])
-    table["crps"] *= 1e4
-    print_table(table.rename(columns={"crps": "crps_bps", "horizon": "bars"}), _SCORES)
+    print_notes(loud)
+    for horizon in made.horizons:
+        print(f"\n{horizon} bar{'s' if horizon > 1 else ''} ahead")
+        print_table(tables.score_table(made, horizon))
     print()
-    print_table(
-        made.location.rename(columns={"horizon": "bars", "r2": "mean_r2_vs_zero"}),
-        {"mean_r2_vs_zero": "+.4%", "t": "+.1f", "p": ".3f"},
-    )
+    print_table(tables.location_table(made))
     print()
-    print_notes(
-        [
-            "NLL in nats a bar, CRPS in bps of log return: smaller is better. Gain: nats a bar "
-            f"that {made.model} is better by; t: Diebold-Mariano on date means, Newey-West; "
-            "detectable: the gain this span shows with 80 % power.",
-            "Survivorship: no membership table was given; these are today's survivors.",
-            *made.notes,
-        ]
+    print_text(captions.summary(made))
+    print_notes([captions.scores(made.model), captions.LOCATION, captions.SURVIVORS, *notes])
+
+
+def print_backtest(made: "Backtest") -> None:
+    """Print a strategy beside its benchmarks, and the verdicts."""
+    from forecasting.report import captions, tables
+
+    loud, _ = captions.warnings_first(made.notes)
+    times = made.equity.index
+    print_text(
+        f"{tables.describe_strategy(made)} on forecasts of {made.forecaster}, "
+        f"{tables.moment(times[0])} to {tables.moment(times[-1])}, {len(times)} bars"
     )
+    print_notes(loud)
+    print()
+    print_table(tables.statistics_table(made))
+    print()
+    print_table(tables.comparison_table(made))
 
 
-def print_backtest(made: Backtest) -> None:
-    """Print a strategy beside its benchmarks, timing, costs and verdicts."""
-    settings = ", ".join(f"{name} {value}" for name, value in made.parameters.items())
-    print(f"{made.strategy} ({settings}) on forecasts of {made.forecaster}")
-    columns = [name for name in STATISTICS if name in made.stats]
-    table = made.stats[columns].rename_axis("account").reset_index()
-    print_table(table, {name: form for name, (_, form) in STATISTICS.items()})
-    for each in made.comparisons:
-        print(
-            f"  {each.verdict} against {each.against}: {each.per_year:+.2%} a year, "
-            f"t {each.test.t:+.1f}"
-        )
-    print(f"  {made.timing} {made.costs.describe()}")
+def print_backtest_notes(books: Sequence["Backtest"], known: Sequence[str] = ()) -> None:
+    """Print what has to be known of backtests and is not `known` yet, each sentence once."""
+    from forecasting.report import captions
+
+    notes = [captions.NOT_MATCHED_FOR_RISK, captions.STATISTICS]
+    notes += [f"{book.timing} {book.costs.describe()}" for book in books]
+    notes.append(captions.SURVIVORS)
+    notes += captions.warnings_first(note for book in books for note in book.notes)[1]
+    print_notes([note for note in notes if note not in known])
 
 
-@contextmanager
-def progress_line(*, visible: bool) -> Iterator[Callable[[str], None]]:
-    """A status line on stderr that says what is being done and for how long."""
-    if not visible:
-        yield lambda _: None
-        return
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("starting")
-        yield lambda words: progress.update(task, description=words)
-
-
-@contextmanager
-def ticker_progress(total: int, *, visible: bool) -> Iterator[Callable[[str, int, int], None]]:
-    """A progress bar over tickers on stderr, with the time left."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(compact=True),
-    )
-    with Progress(
-        *columns, console=Console(stderr=True), transient=True, disable=not visible
-    ) as progress:
-        task = progress.add_task("fetching", total=total)
-        yield lambda ticker, done, of: progress.update(task, completed=done, description=ticker)
-
-
-def _cell(value: Any, specification: str) -> str:
-    if isinstance(value, pd.Timestamp):
-        midnight = value == value.normalize()
-        return value.strftime("%Y-%m-%d" if midnight else "%Y-%m-%d %H:%M")
-    if isinstance(value, float) and np.isnan(value):
-        return "-"
-    return format(value, specification)
+def _width() -> int:
+    return min(shutil.get_terminal_size().columns, _WIDEST)

@@ -17,32 +17,33 @@ def report(
     ] = None,
     cost_bps: options.CostBps = 5.0,
     slippage_bps: options.SlippageBps = 3.0,
-    start: options.Start = None,
+    start: options.TestStart = None,
     end: options.End = None,
     missing: options.Missing = "error",
     track: options.Track = True,
     as_json: options.Json = False,
 ) -> None:
-    """All of it on one HTML page.
+    """Judge and trade, on one HTML page.
 
     Evaluates, backtests three strategies, prints the tables and writes a self-contained report.
     """
     from forecasting.cli.printing import (
         print_backtest,
+        print_backtest_notes,
         print_evaluation,
         print_json,
-        print_notes,
-        progress_line,
     )
-    from forecasting.forecaster import load_forecaster
-    from forecasting.workflow import judging
-    from forecasting.workflow.loading import load_for
-    from forecasting.workflow.tracking import track_report
+    from forecasting.cli.progress import progress_line
 
-    forecaster = load_forecaster(model)
-    panel = load_for(forecaster, prices, tickers, end=end, missing=missing)
-    target = out or Path(str(forecaster.folder)) / "report.html"
-    with progress_line(visible=not as_json) as say:
+    with progress_line("loading", visible=not as_json) as say:
+        from forecasting.forecaster import load_forecaster
+        from forecasting.workflow.loading import load_for
+
+        forecaster = load_forecaster(model)
+        panel = load_for(forecaster, prices, tickers, end=end, missing=missing)
+        target = out or Path(str(forecaster.folder)) / "report.html"
+        from forecasting.workflow import judging
+
         made = judging.report(
             forecaster,
             panel,
@@ -54,17 +55,20 @@ def report(
             slippage_bps=slippage_bps,
             progress=say,
         )
-        if track:
-            say("tracking")
-            track_report(made, target)
     if as_json:
         print_json({"report": str(target), **made.to_dict()})
-        return
-    print_evaluation(made.evaluation)
-    for book in made.books:
+    else:
+        from forecasting.report.captions import SURVIVORS
+
+        print_evaluation(made.evaluation)
+        for book in made.books:
+            print()
+            print_backtest(book)
         print()
-        print_backtest(book)
-    print()
-    known = set(made.evaluation.notes)
-    print_notes(list(dict.fromkeys(n for b in made.books for n in b.notes if n not in known)))
-    print(f"report: {target}")
+        print_backtest_notes(made.books, known=(SURVIVORS, *made.evaluation.notes))
+        print(f"\nreport: {target}")
+    if track:
+        with progress_line("tracking", visible=not as_json):
+            from forecasting.workflow.tracking import track_report
+
+            track_report(made, target)

@@ -5,8 +5,10 @@ Figures are inlined PNGs, the style sheet is inline, and the page forbids every 
 
 import base64
 import os
-from collections import Counter
+import uuid
+from collections import defaultdict
 from dataclasses import dataclass
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -25,12 +27,7 @@ from forecasting.forecast.fan_chart import fan_chart
 from forecasting.forecast.forecast import Forecast
 from forecasting.forecaster.network_forecaster import NetworkForecaster
 from forecasting.market.panel import Panel, day
-from forecasting.report.tables import (
-    backtest_table,
-    location_table,
-    score_table,
-    strategy_verdicts,
-)
+from forecasting.report import captions, tables
 
 FAN_TICKERS = 6
 
@@ -53,14 +50,20 @@ class Report:
     evaluation: Evaluation
     books: tuple[Backtest, ...]
 
+    @cached_property
+    def newest(self) -> Forecast:
+        """The forecasts of the tickers that are judged."""
+        return self.forecast.select(self.evaluation.tickers)
+
+    @cached_property
     def figures(self) -> dict[str, Figure]:
         """The figures of the report by name: fan chart, calibration, an equity curve a strategy."""
-        shown = self.evaluation.tickers[:FAN_TICKERS]
-        figures = {
-            "fan_chart": fan_chart(self.forecast.select(shown), self.prices),
+        shown = self.newest.select(self.evaluation.tickers[:FAN_TICKERS])
+        return {
+            "fan_chart": fan_chart(shown, self.prices),
             "calibration": calibration(self.evaluation),
+            **{f"equity_{book.strategy}": equity_plot(book) for book in self.books},
         }
-        return figures | {f"equity_{book.strategy}": equity_plot(book) for book in self.books}
 
     def html(self) -> str:
         """The page."""
@@ -79,15 +82,17 @@ class Report:
         Raises:
             DataError: The path cannot be written.
         """
-        partial = path.with_name(f".{path.name}.partial")
+        page = self.html()
+        partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_text(self.html(), encoding="utf-8")
+            partial.write_text(page, encoding="utf-8")
             os.replace(partial, path)
         except OSError as error:
+            partial.unlink(missing_ok=True)
             raise DataError(
-                f"the report {path} cannot be written ({error.strerror}): expected a writable "
-                "file. Choose another --out."
+                f"the report {path} cannot be written ({error.strerror}): expected a file in a "
+                "writable folder. Choose another path."
             ) from error
 
     def to_dict(self) -> dict[str, Any]:
@@ -99,49 +104,65 @@ class Report:
         }
 
     def _content(self) -> dict[str, Any]:
-        evaluation, corpus, metrics = self.evaluation, self.model.corpus, self.model.files.metrics
-        figures = self.figures()
-        strategies = [
-            {
-                "book": book,
-                "stats": backtest_table(book),
-                "verdicts": strategy_verdicts(book),
-                "picture": picture(figures[f"equity_{book.strategy}"]),
-            }
-            for book in self.books
-        ]
-        notes = dict.fromkeys(note for book in self.books for note in book.notes)
+        evaluation = self.evaluation
+        said = (*evaluation.notes, *(note for book in self.books for note in book.notes))
+        warnings, notes = captions.warnings_first(said)
+        latest = self.newest.latest()
         return {
             "name": self.model.name,
             "evaluation": evaluation,
             "start": day(evaluation.start),
             "end": day(evaluation.end),
             "source": self.prices.source,
-            "counts": Counter(str(verdict) for verdict in evaluation.verdicts["verdict"]),
-            "scores": [(h, score_table(evaluation, h)) for h in evaluation.horizons],
-            "location": location_table(evaluation),
-            "fan_chart": picture(figures["fan_chart"]),
-            "calibration": picture(figures["calibration"]),
-            "strategies": strategies,
-            "strategy_notes": list(notes),
-            "provenance": {
-                "trained on": f"{len(corpus.tickers)} tickers of {corpus.source}, labels known "
-                f"before {corpus.validation_start[:10]}",
-                "validated on": f"{corpus.validation_start[:10]} to {corpus.test_start[:10]}",
-                "features": f"{corpus.features}: {', '.join(corpus.feature_names)}",
-                "training data hash": corpus.vintage,
-                "test data hash": self.prices.vintage,
-                "seed": f"{metrics['seed']} (one training; other seeds will differ)",
-                "MLflow run": metrics["mlflow_run_id"],
-                "code": f"forecasting {__version__}, trained by {metrics['version']}, commit "
-                f"{metrics['git_commit']}",
-            },
+            "captions": captions,
+            "warnings": warnings,
+            "notes": notes,
+            "verdicts": tables.verdict_table(evaluation),
+            "scores": [(h, tables.score_table(evaluation, h)) for h in evaluation.horizons],
+            "location": tables.location_table(evaluation),
+            "origins": [tables.moment(origin) for origin in latest["origin"].unique()],
+            "forecasts": tables.forecast_table(latest),
+            "fans": [
+                (ticker, picture(fan_chart(self.newest.select([ticker]), self.prices)))
+                for ticker in evaluation.tickers[:FAN_TICKERS]
+            ],
+            "calibration": picture(self.figures["calibration"]),
+            "terms": list(dict.fromkeys(f"{b.timing} {b.costs.describe()}" for b in self.books)),
+            "strategy_verdicts": tables.strategy_table(self.books),
+            "strategies": [
+                {
+                    "name": book.strategy,
+                    "title": tables.describe_strategy(book),
+                    "statistics": tables.statistics_table(book),
+                    "comparisons": tables.comparison_table(book),
+                    "picture": picture(self.figures[f"equity_{book.strategy}"]),
+                }
+                for book in self.books
+            ],
+            "provenance": self._provenance(),
             "recipe": self.model.files.recipe.to_yaml(),
+        }
+
+    def _provenance(self) -> dict[str, str]:
+        corpus = self.model.corpus
+        metrics = defaultdict(lambda: "unknown", self.model.files.metrics)
+        validation, test = corpus.validation_start[:10], corpus.test_start[:10]
+        return {
+            "trained on": f"{len(corpus.tickers)} tickers of {corpus.source}, labels known before "
+            f"{validation}",
+            "chosen on": f"{validation} to {test}",
+            "features": f"{corpus.features}: {', '.join(corpus.feature_names)}",
+            "training data hash": corpus.vintage,
+            "test data hash": self.prices.vintage,
+            "seed": f"{metrics['seed']} (one training; other seeds will differ)",
+            "MLflow run": str(metrics["mlflow_run_id"]),
+            "code": f"forecasting {__version__}; trained by {metrics['version']}, commit "
+            f"{metrics['git_commit']}",
         }
 
 
 def picture(figure: Figure) -> Markup:
     """A figure as the source of an image: a PNG inlined as a data address."""
     buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
+    figure.savefig(buffer, format="png", dpi=130)
     return Markup("data:image/png;base64,") + base64.b64encode(buffer.getvalue()).decode()

@@ -15,24 +15,41 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 Metrics = dict[str, float]
 
 
-class RandomState(L.Callback):
-    """Carries torch's random state in the checkpoint, so that dropout resumes bit for bit."""
+class ExactResume(L.Callback):
+    """Makes a checkpoint that is written at the end of an epoch resume bit for bit.
+
+    It carries torch's random state, for dropout. And it says that the epoch is complete: Lightning,
+    which writes it a moment earlier, would otherwise end that epoch a second time, without metrics,
+    and count it twice.
+    """
 
     def __init__(self) -> None:
-        self._restored: torch.Tensor | None = None
+        self._restored: dict[str, Any] | None = None
 
     def state_dict(self) -> dict[str, Any]:
-        """The state of torch's CPU generator."""
-        return {"torch": torch.get_rng_state()}
+        """The state of torch's generators, one on the CPU and one a GPU."""
+        return {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Keep the state until training starts, as Lightning itself draws in between."""
-        self._restored = state_dict["torch"]
+        self._restored = state_dict
+
+    def on_save_checkpoint(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Complete the epoch, and leave its batches behind."""
+        loop = checkpoint["loops"]["fit_loop"]
+        for progress in (loop["epoch_progress"]["current"], loop["epoch_progress"]["total"]):
+            progress["completed"] = progress["processed"]
+        batches = loop["epoch_loop.batch_progress"]
+        batches["current"] = dict.fromkeys(batches["current"], 0)
+        batches["is_last_batch"] = False
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Put the restored state back, once."""
         if self._restored is not None:
-            torch.set_rng_state(self._restored)
+            torch.set_rng_state(self._restored["cpu"])
+            torch.cuda.set_rng_state_all(self._restored["cuda"])
             self._restored = None
 
 

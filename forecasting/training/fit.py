@@ -3,6 +3,7 @@
 import logging
 import math
 import signal
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
@@ -23,13 +24,13 @@ from forecasting.market.splits import Split
 from forecasting.nn.network import ForecastNetwork
 from forecasting.training.callbacks import (
     EpochMetrics,
+    ExactResume,
     Metrics,
     Patience,
-    RandomState,
     StepProgress,
     seed_everything,
 )
-from forecasting.training.checkpoints import begin, find_checkpoint
+from forecasting.training.checkpoints import LAST, begin, find_checkpoint
 from forecasting.training.module import NetworkModule, masked_nll, mean_over_horizons
 from forecasting.training.windows import (
     WindowLoader,
@@ -135,7 +136,7 @@ def fit(
         DataError: The training rows do not suffice.
         ModelFileError: `resume`, but a checkpoint is damaged.
     """
-    network = _starting_network(recipe, sequences, split)
+    network = starting_network(recipe, sequences, split)
     untrained = deepcopy(network.state_dict())
     data = WindowData(sequences, split, recipe)
     baseline = _validation_nll(network, data)
@@ -148,11 +149,12 @@ def fit(
     )
     metrics = EpochMetrics(report)
     best = ModelCheckpoint(
-        checkpoints, "best", monitor="validation_nll", save_last=True, enable_version_counter=False
+        checkpoints, "best", monitor="validation_nll", enable_version_counter=False
     )
+    latest = ModelCheckpoint(checkpoints, Path(LAST).stem, enable_version_counter=False)
     bar = StepProgress(recipe.name, recipe.training.max_steps, baseline, visible=progress)
     stop = Patience("validation_nll", patience=recipe.training.patience, check_finite=True)
-    _run_trainer(module, data, [RandomState(), metrics, stop, best, bar], last)
+    _run_trainer(module, data, [ExactResume(), metrics, stop, bar, best, latest], last)
     saved = torch.load(best.best_model_path, weights_only=True)
     module.load_state_dict(saved["state_dict"])
     best_nll, best_step = _validation_nll(network, data), int(saved["global_step"])
@@ -177,7 +179,7 @@ def starting_laws(sequences: Sequences, split: Split) -> list[StudentTFit]:
     return [fit_student_t(z) for z in targets.T]
 
 
-def _starting_network(recipe: Recipe, sequences: Sequences, split: Split) -> ForecastNetwork:
+def starting_network(recipe: Recipe, sequences: Sequences, split: Split) -> ForecastNetwork:
     """The untrained network: random inside, equal to EWMA-t outside."""
     seed_everything(recipe.training.seed)
     network = build_network(recipe, sequences.features.shape[1])
@@ -229,6 +231,8 @@ def _run_trainer(
         try:
             trainer.fit(module, datamodule=data, ckpt_path=last, weights_only=True)
         except SystemExit:
+            if trainer.received_sigterm:
+                sys.exit(128 + signal.SIGTERM)
             # Lightning answers an interrupt by ending the process, deaf to further ones.
             signal.signal(signal.SIGINT, before)
             raise KeyboardInterrupt from None

@@ -5,6 +5,7 @@ The store is an embedded SQLite file below `runs/`, or the server that `MLFLOW_T
 
 import logging
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -25,7 +26,16 @@ from forecasting.forecaster.model_folder import FILES
 EXPERIMENT = "forecasting"
 _SQLITE = "sqlite:///"
 _PYFUNC = paths.PACKAGE / "serving" / "pyfunc_model.py"
-_REQUIREMENTS = ["torch", "safetensors", "pandas", "numpy", "scipy", "pydantic", "pyyaml"]
+_REQUIREMENTS = [
+    "torch",
+    "safetensors",
+    "pandas",
+    "numpy",
+    "scipy",
+    "pydantic",
+    "pyyaml",
+    "jaxtyping",
+]
 
 
 def tracking_uri() -> str:
@@ -138,8 +148,8 @@ def _answering() -> Iterator[Any]:
         except (*failures, OSError, ImportError) as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
             raise TrackingError(
-                f"the MLflow store {_redacted(tracking_uri())} did not answer ({reason}): expected "
-                "a reachable store. Check MLFLOW_TRACKING_URI, or unset it for the embedded store."
+                _redacted(f"the MLflow store {tracking_uri()} did not answer ({reason}): expected ")
+                + "a reachable store. Check MLFLOW_TRACKING_URI, or unset it for the embedded one."
             ) from error
 
 
@@ -189,10 +199,9 @@ def _has_run(mlflow: Any, run_id: str) -> bool:
         raise
 
 
-def _redacted(uri: str) -> str:
-    """The address without user name and password."""
-    scheme, separator, rest = uri.partition("://")
-    return f"{scheme}{separator}{rest.rpartition('@')[2]}"
+def _redacted(text: str) -> str:
+    """A text without the user name and password of the addresses in it."""
+    return re.sub(r"//[^/\s@]*@", "//", text)
 
 
 def _signature() -> Any:

@@ -5,6 +5,7 @@ when it is told otherwise.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,33 @@ from forecasting.evaluation.evaluation import Evaluation
 from forecasting.forecast.forecast import Forecast
 from forecasting.forecaster.network_forecaster import NetworkForecaster, load_forecaster
 from forecasting.market.panel import Panel, day
+from forecasting.market.span import check_span
+from forecasting.report.captions import IN_SAMPLE
 from forecasting.report.report import Report
+from forecasting.workflow.places import require_writable
 
 REPORTED_STRATEGIES = ("long_short", "long_only", "volatility_target")
 
 Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Answered:
+    """A `Forecaster` that has answered already, so that nobody has to ask it again.
+
+    Attributes:
+        name: Who answered.
+        horizons: Bars ahead.
+        answer: Its forecast of the prices that it will be asked about.
+    """
+
+    name: str
+    horizons: tuple[int, ...]
+    answer: Forecast
+
+    def forecast(self, prices: Panel) -> Forecast:
+        """The answer; whoever asks checks that it is of the bars of `prices`."""
+        return self.answer
 
 
 def twin_of(model: NetworkForecaster) -> NetworkForecaster | None:
@@ -52,21 +75,12 @@ def evaluate(
     Raises:
         DataError: Too few bars before `start`, or none from it on.
     """
-    twin = twin_of(model)
-    notes = [] if twin else [f"{model.name} has no GRU twin: train it without --no-twin."]
-    first = np.datetime64(start or model.corpus.test_start, "ns")
-    return evaluate_forecaster(
-        model,
-        prices,
-        start=first,
-        end=end,
-        tickers=tickers,
-        rivals=[twin] if twin else [],
-        variant=model.corpus.features,
-        decay=model.files.recipe.data.volatility_decay,
-        notes=(*_lock(model, first), *notes),
-        progress=progress,
-    )
+    check_span(start, end)
+    prices = prices.between(None, end)
+    say = progress or _say_nothing
+    say(f"forecasts of {model.name}")
+    forecast = model.forecast(prices)
+    return _evaluate(model, prices, forecast, tickers=tickers, start=start, progress=say)
 
 
 def backtest(
@@ -77,10 +91,10 @@ def backtest(
     tickers: Sequence[str] | None = None,
     start: str | None = None,
     end: str | None = None,
-    cost_bps: float = 5.0,
-    slippage_bps: float = 3.0,
+    cost_bps: float | int = 5.0,
+    slippage_bps: float | int = 3.0,
     execution: str = "auto",
-    forecast: Forecast | None = None,
+    progress: Progress | None = None,
     **parameters: Any,
 ) -> Backtest:
     """Trade a model's forecasts with costs, from its first unseen bar on.
@@ -95,17 +109,22 @@ def backtest(
         cost_bps: Commission, bps of traded notional.
         slippage_bps: Slippage, bps of traded notional.
         execution: `next_open`, `next_close` or `auto`.
-        forecast: The model's forecast of `prices`, if it has been made already.
+        progress: Called with a few words before each step that takes time.
         parameters: The strategy's own.
 
     Raises:
         ConfigError: The strategy or a parameter is not valid.
         DataError: The span has no forecast.
     """
-    first = np.datetime64(start or model.corpus.test_start, "ns")
-    made = forecast if forecast is not None else model.forecast(prices)
+    check_span(start, end)
+    prices = prices.between(None, end)
+    say = progress or _say_nothing
+    say(f"forecasts of {model.name}")
+    forecast = model.forecast(prices)
+    say(f"backtest {strategy}")
+    first = _first_day(model, start)
     return backtest_forecast(
-        made.select(tickers) if tickers else made,
+        forecast.select(tickers) if tickers else forecast,
         prices,
         strategy=strategy,
         cost_bps=cost_bps,
@@ -127,8 +146,8 @@ def report(
     start: str | None = None,
     end: str | None = None,
     strategies: Sequence[str] = REPORTED_STRATEGIES,
-    cost_bps: float = 5.0,
-    slippage_bps: float = 3.0,
+    cost_bps: float | int = 5.0,
+    slippage_bps: float | int = 3.0,
     progress: Progress | None = None,
 ) -> Report:
     """Evaluate, backtest, and write one self-contained HTML file.
@@ -149,22 +168,27 @@ def report(
         ConfigError: A strategy is not valid.
         DataError: As `evaluate` and `backtest`, or `out` cannot be written.
     """
-    evaluation = evaluate(model, prices, tickers=tickers, start=start, end=end, progress=progress)
-    say = progress or (lambda _: None)
-    forecast = model.forecast(prices.between(None, end))
+    check_span(start, end)
+    require_writable(Path(out), "report")
+    prices = prices.between(None, end)
+    say = progress or _say_nothing
+    say(f"forecasts of {model.name}")
+    forecast = model.forecast(prices)
+    evaluation = _evaluate(model, prices, forecast, tickers=tickers, start=start, progress=say)
+    first = _first_day(model, start)
+    traded = forecast.select(tickers) if tickers else forecast
     books = []
     for strategy in strategies:
         say(f"backtest {strategy}")
-        book = backtest(
-            model,
+        book = backtest_forecast(
+            traded,
             prices,
             strategy=strategy,
-            tickers=tickers,
-            start=start,
-            end=end,
             cost_bps=cost_bps,
             slippage_bps=slippage_bps,
-            forecast=forecast,
+            start=first,
+            end=end,
+            notes=_lock(model, first),
         )
         books.append(book)
     say("report")
@@ -173,12 +197,53 @@ def report(
     return made
 
 
+def _evaluate(
+    model: NetworkForecaster,
+    prices: Panel,
+    forecast: Forecast,
+    *,
+    tickers: Sequence[str] | None,
+    start: str | None,
+    progress: Progress,
+) -> Evaluation:
+    """Judge a forecast that the model has made of the prices, beside the twin's."""
+    first = _first_day(model, start)
+    twin, rivals, notes = twin_of(model), [], list(_lock(model, first))
+    if twin is None:
+        notes.append(f"{model.name} has no GRU twin: train it without --no-twin.")
+    else:
+        progress(f"forecasts of {twin.name}")
+        # It was trained on the same corpus: its notes on the prices are the model's own.
+        answer = replace(twin.forecast(prices), notes=())
+        rivals.append(Answered(twin.name, twin.horizons, answer))
+    return evaluate_forecaster(
+        Answered(model.name, model.horizons, forecast),
+        prices,
+        start=first,
+        tickers=tickers,
+        rivals=rivals,
+        variant=model.corpus.features,
+        decay=model.files.recipe.data.volatility_decay,
+        notes=notes,
+        progress=progress,
+    )
+
+
+def _first_day(model: NetworkForecaster, start: str | None) -> np.datetime64:
+    """The day asked for, or the first one that the model has not seen."""
+    return np.datetime64(start or model.corpus.test_start, "ns")
+
+
+def _say_nothing(words: str) -> None:
+    """The progress of a verb that nobody watches."""
+
+
 def _lock(model: NetworkForecaster, start: np.datetime64) -> tuple[str, ...]:
     """The as-of lock: a warning if a span reaches into what the model has seen."""
     if not model.corpus.seen(start):
         return ()
     first = day(np.datetime64(model.corpus.test_start, "ns"))
     return (
-        f"IN SAMPLE: the span starts {day(start)}, but {model.name} was trained and chosen on bars "
-        f"before {first}. Nothing here shows skill; start at {first} or later.",
+        f"{IN_SAMPLE}: the span starts {day(start)}, but {model.name} was trained and chosen on "
+        f"bars before {first}. Nothing here shows skill; start at {first} or later.",
     )

@@ -29,9 +29,7 @@ def track_report(made: Report, path: Path) -> str:
         own = book.stats.loc[book.strategy].to_dict()
         metrics |= {f"backtest_{book.strategy}_{name}": own[name] for name in STATISTICS}
     tested = made.forecast.between(made.evaluation.start, made.evaluation.end)
-    return track_results(
-        made.model, metrics, figures=made.figures(), forecast=tested, files=(path,)
-    )
+    return track_results(made.model, metrics, figures=made.figures, forecast=tested, files=(path,))
 
 
 def _metrics(made: Evaluation) -> dict[str, float]:

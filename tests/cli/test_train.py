@@ -1,0 +1,109 @@
+import json
+from pathlib import Path
+
+import pytest
+from cli.command import USAGE, Command
+from conftest import TINY
+
+import forecasting as fc
+
+SETTINGS = [word for setting in TINY for word in ("--set", setting)]
+
+
+def test_trained_folder_forecasts_one_of_its_tickers(
+    forecasting: Command, price_file: Path, trained_home: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "mine"
+    source = ("--prices", price_file)
+    asked = ("AAA", "BBB", *source, "--out", out, "--no-twin", "--seed", 7, *SETTINGS)
+    done = forecasting("train", *asked, "--json")
+    assert (done.code, done.err) == (0, "")
+    printed = json.loads(done.out)
+    assert printed["model"] == str(out)
+    assert printed["metrics"]["seed"] == 7
+    assert list(printed["corpus"]["members"]) == ["AAA", "BBB"]
+    assert fc.load_model(out).files.recipe.network.hidden_size == 16
+    assert forecasting("forecast", out, "AAA", *source).code == 0
+    assert "already holds a model" in forecasting("train", *asked).error
+
+
+def test_last_words_say_what_to_do_next(
+    forecasting: Command, price_file: Path, trained_home: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "my model"
+    asked = ("--prices", price_file, "--out", out, "--no-twin", *SETTINGS)
+    done = forecasting("train", "CCC", *asked)
+    assert done.code == 0
+    first, *_, last = done.out.splitlines()
+    assert first.startswith("jamba-tiny: 1 tickers, features ohlcv, ")
+    assert last == f"next: forecasting evaluate '{out}' CCC --prices {price_file}"
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ("rubbish", "expected section.key=value"),
+        ("=1", "expected section.key=value"),
+        ("training.max_step=1", "did you mean 'max_steps'?"),
+        ("traning=1", "did you mean 'training'?"),
+        ("training.max_steps=many", "training.max_steps = 'many'"),
+        ("training.max_steps=[1", "not valid YAML"),
+        ("network.attn_layer_offset=3", "must be smaller than attn_layer_period 3"),
+        ("data.test_start=2030-01-01", "Set data.validation_start and data.test_start"),
+    ],
+)
+def test_settings_that_cannot_be(
+    setting: str, expected: str, forecasting: Command, price_file: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "mine"
+    done = forecasting("train", "--prices", price_file, "--out", out, "--set", setting)
+    assert expected in done.error
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("name: mine\nnetwork: {hiden_size: 8}", "did you mean 'hidden_size'?"),
+        ("name: mine\nnetwork: {expert_layer_offset: 2}", "must be smaller than"),
+        ("name: mine\nnetwork: 3", "network = 3"),
+        ("[1, 2", "is not valid YAML"),
+        ("", "holds no settings"),
+    ],
+)
+def test_recipes_that_are_none(
+    text: str, expected: str, forecasting: Command, price_file: Path, tmp_path: Path
+) -> None:
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text(text)
+    asked = ("--prices", price_file, "--recipe", recipe, "--out", tmp_path / "mine")
+    assert expected in forecasting("train", *asked).error
+    assert not (tmp_path / "mine").exists()
+
+
+def test_recipe_that_is_not_there(forecasting: Command) -> None:
+    assert "Did you mean 'jamba-tiny'?" in forecasting("train", "--recipe", "jamba-tny").error
+
+
+def test_places_that_cannot_be_written(
+    forecasting: Command, model_folder: Path, price_file: Path
+) -> None:
+    for out in (price_file, price_file / "model", model_folder):
+        error = forecasting("train", "--prices", price_file, "--out", out, *SETTINGS).error
+        assert str(out) in error
+
+
+def test_unreachable_mlflow_stops_the_work_before_it_starts(
+    forecasting: Command, price_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    out = tmp_path / "mine"
+    done = forecasting("train", "--prices", price_file, "--out", out, *SETTINGS)
+    assert "the MLflow store http://127.0.0.1:9 did not answer" in done.error
+    assert not list(out.rglob("*.safetensors"))
+
+
+def test_wrong_usage(forecasting: Command) -> None:
+    assert forecasting("train", "--seed", "lucky").code == USAGE
+    assert forecasting("train", "--start", "soon").code == USAGE

@@ -1,0 +1,64 @@
+"""The corpus manifest: exactly what was seen, and the lock on it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from forecasting.forecaster.corpus import Corpus, describe_corpus
+from forecasting.market.features import feature_names
+from forecasting.market.panel import Panel
+from forecasting.market.sequences import make_sequences
+from forecasting.market.splits import resolve_dates
+
+
+@pytest.fixture
+def corpus(prices: Panel) -> Corpus:
+    return describe_corpus(make_sequences(prices), resolve_dates(prices, 0.6, 0.7))
+
+
+def test_the_manifest_says_what_was_seen(corpus, prices):
+    assert corpus.tickers == prices.tickers
+    assert corpus.vintage == prices.vintage
+    assert (corpus.source, corpus.interval) == (prices.source, "1d")
+    assert corpus.feature_names == feature_names(corpus.features) == feature_names("ohlcv")
+    assert np.datetime64(corpus.validation_start) == prices.times[360]
+    assert np.datetime64(corpus.test_start) == prices.times[420]
+    for k, ticker in enumerate(prices.tickers):
+        seen = np.flatnonzero(prices.mask[:420, k])
+        member = corpus.members[ticker]
+        assert member.bars == len(seen)
+        assert np.datetime64(member.first) == prices.times[seen[0]]
+        assert np.datetime64(member.last) == prices.times[seen[-1]]
+    assert corpus.members["CCC"].bars == 410
+    assert corpus.members["DDD"].bars == 270
+
+
+def test_the_hash_of_a_ticker_is_of_what_was_seen_only(corpus, prices):
+    def hashes(panel: Panel) -> list[str]:
+        again = describe_corpus(make_sequences(panel), resolve_dates(panel, 0.6, 0.7))
+        return [member.sha256 for member in again.members.values()]
+
+    own = [member.sha256 for member in corpus.members.values()]
+    values = prices.values.copy()
+    values[420:] *= 1.01
+    assert hashes(replace(prices, values=values)) == own
+    values = values.copy()
+    values[419, 1] *= 1.01
+    changed = hashes(replace(prices, values=values))
+    assert [a == b for a, b in zip(changed, own, strict=True)] == [True, False, True, True]
+
+
+def test_a_ticker_listed_after_the_test_began_is_no_member(prices):
+    values = prices.values.copy()
+    values[:450, 3] = np.nan
+    late = Panel(prices.times, prices.tickers, values)
+    corpus = describe_corpus(make_sequences(late), resolve_dates(late, 0.6, 0.7))
+    assert corpus.tickers == ("AAA", "BBB", "CCC")
+
+
+def test_the_lock_opens_on_the_first_unseen_bar(corpus, prices):
+    assert corpus.seen(prices.times[0])
+    assert corpus.seen(prices.times[419])
+    assert not corpus.seen(prices.times[420])
+    assert not corpus.seen(prices.times[-1])
