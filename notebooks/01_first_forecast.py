@@ -41,16 +41,17 @@ print(f"{bars} bars of {tickers} tickers, from {prices.source}")
 # The recipe says what is trained and where training ends: the first 60 % of the bars for training,
 # the next 10 % for choosing the weights, the last 30 % untouched.
 #
-# To be quick, this is a *short* training of small batches on few tickers; leave out `overrides`,
-# and `tickers` above, for the real one. Beside the model its GRU twin is trained on the same
-# windows: the baseline that shows whether the architecture earns its keep.
+# To be quick, this is a *short* training of small batches on few tickers; leave out `overrides`
+# here, and the tickers above, for the real one. Beside the model its GRU twin is trained on the
+# same windows: the baseline that shows whether the architecture earns its keep. Both go to
+# `runs/first-forecast`, their metrics to MLflow (`make mlflow` opens it).
 
 # %%
 model = fc.train(
     prices,
     recipe="jamba-tiny",
-    out="runs/first-forecast",
     overrides=(
+        "name=first-forecast",
         "training.batch_size=8",
         "training.max_steps=60",
         "training.validate_every=20",

@@ -36,6 +36,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 def home(tmp_path: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let everything that a test writes fall into its own folder."""
     monkeypatch.setenv("FORECASTING_HOME", str(tmp_path))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
 
 
 def make_frames(n_bars: int = 600, seed: int = 0) -> dict[str, pd.DataFrame]:

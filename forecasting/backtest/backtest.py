@@ -62,12 +62,12 @@ def backtest(
     panel, forecast = _align(forecast, prices, start, end)
     how = Execution.choose(panel, execution)
     chosen = {**(parameters or {})}
-    plan = make_plan(forecast, strategy, chosen, prices.bars_per_year)
+    # Decisions may use the calendar up to the first of them only.
+    rate = prices.between(None, forecast.times[0]).bars_per_year
+    plan = make_plan(forecast, strategy, chosen, rate)
     rhythm = {name: chosen[name] for name in ("rebalance_every",) if name in chosen}
     plans = [plan] + [
-        make_plan(forecast, name, rhythm, prices.bars_per_year)
-        for name in BENCHMARKS
-        if name != strategy
+        make_plan(forecast, name, rhythm, rate) for name in BENCHMARKS if name != strategy
     ]
     ledgers = {each.strategy: _simulate(panel, forecast, each, costs, how) for each in plans}
     return Backtest(

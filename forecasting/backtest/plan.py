@@ -2,6 +2,7 @@
 
 import difflib
 import inspect
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +51,7 @@ def make_plan(
         forecast: What is known at each close.
         strategy: A name in `STRATEGIES`, or the path of a Python file (it ends in .py).
         parameters: Values by name.
-        bars_per_year: Of the prices.
+        bars_per_year: Of the prices before the first decision.
 
     Raises:
         ConfigError: An unknown strategy or parameter, a value that does not fit, or a file that
@@ -61,6 +62,12 @@ def make_plan(
     every = _bars_between(parameters)
     given = {name: value for name, value in parameters.items() if name != "rebalance_every"}
     own = _complete(strategy, chosen.weights, given, derived)
+    rate = own.get("bars_per_year")
+    if isinstance(rate, float) and math.isnan(rate):
+        raise ConfigError(
+            f"{strategy} needs bars_per_year, and there are no bars before the first forecast to "
+            "measure it from. Set it, as in --set bars_per_year=252."
+        )
     weights = chosen.weights(forecast, **own)
     decides = decision_bars(np.asarray(forecast.mask.any(axis=1)), every)
     if chosen.buys_once:

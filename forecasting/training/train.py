@@ -113,7 +113,7 @@ def train(
             run.log_params(_parameters(recipe, examples.corpus))
         _claim(folder, run.run_id, resume=resume)
         _train_one(recipe, examples, folder, run, resume=resume, progress=progress)
-        if twin:
+        if twin and recipe.name != TWIN_RECIPE:
             _train_one(
                 twin_recipe(recipe),
                 examples,

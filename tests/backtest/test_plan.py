@@ -130,3 +130,8 @@ def test_refuses_a_users_file(forecast: Forecast, tmp_path: Path, text: str, mes
     with pytest.raises(ConfigError, match=message) as caught:
         make_plan(forecast, write(tmp_path, text), {}, 252.0)
     assert "\n" not in str(caught.value)
+
+
+def test_bars_per_year_that_cannot_be_measured_are_asked_for(forecast: Forecast) -> None:
+    with pytest.raises(ConfigError, match="Set it, as in --set bars_per_year=252"):
+        make_plan(forecast, "volatility_target", {}, float("nan"))

@@ -30,7 +30,7 @@ def test_a_ruined_account_is_drawn() -> None:
         noise_forecast(panel, seed=0),
         panel,
         strategy="volatility_target",
-        parameters={"target_volatility": 9.0, "max_leverage": 5.0},
+        parameters={"target_volatility": 9.0, "max_leverage": 5.0, "bars_per_year": 252.0},
     )
     assert any("ruined" in note for note in book.notes)
     figure = book.plot()
