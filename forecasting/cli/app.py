@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import typer
 
 from forecasting.cli.backtest import backtest
+from forecasting.cli.doctor import doctor
 from forecasting.cli.evaluate import evaluate
 from forecasting.cli.fetch import fetch
 from forecasting.cli.forecast import forecast
@@ -22,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for verb in (fetch, train, evaluate, forecast, backtest, report, models):
+for verb in (fetch, train, evaluate, forecast, backtest, report, models, doctor):
     app.command()(verb)
 
 

@@ -27,7 +27,8 @@ def selective_scan_reference(
     h = u.new_zeros(len(u), *A.shape) if h0 is None else h0
     outputs = []
     for t in range(u.shape[1]):
-        delta = torch.log1p(torch.exp(-(dt[:, t] + dt_bias).abs())) + (dt[:, t] + dt_bias).relu()
+        raw = dt[:, t] + dt_bias
+        delta = torch.logaddexp(raw, torch.zeros_like(raw))  # softplus, with the right slope at 0
         decay = torch.exp(delta[:, :, None] * A)
         h = decay * h + (delta * u[:, t])[:, :, None] * B[:, t, None, :]
         y = (h * C[:, t, None, :]).sum(dim=2) + D * u[:, t]

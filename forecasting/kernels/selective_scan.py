@@ -1,4 +1,4 @@
-"""Mamba's selective scan, channels-last, with a hand-written backward pass.
+"""Mamba's selective scan, channels-last: one contract, several back-ends.
 
 For batch row b, channel d, state n and bar t, with delta = softplus(dt + dt_bias):
 
@@ -9,23 +9,14 @@ A is discretised by zero-order hold, B by Euler's rule. Source: Gu & Dao (2023),
 2312.00752, equations 2a, 4 and algorithm 2.
 
 The recurrence is computed as it stands. Nothing is divided by a cumulative decay, so no decay is
-too strong. Time is cut into blocks that fit the cache: decays and inputs of a block are computed
-at once, its steps run in place with one multiply-add each over (batch, state, channel). Backward
-keeps only the state at each block's start and recomputes the rest, so memory grows with the length
-divided by the block, not with length x state.
+too strong.
 """
 
-from typing import Any
-
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
-# Numbers in one block of (time, batch, state, channel): 1 MiB in float32, the second-level cache.
-_BLOCK_NUMBERS = 2**18
-_BLOCK_BARS = (8, 256)
+from forecasting.kernels.backends import choose
 
 
 def selective_scan(
@@ -38,6 +29,8 @@ def selective_scan(
     z: Float[Tensor, "..."],
     dt_bias: Float[Tensor, "..."],
     h0: Float[Tensor, "..."] | None = None,
+    *,
+    backend: str = "auto",
 ) -> tuple[Float[Tensor, "..."], Float[Tensor, "..."]]:
     """Run equations (1) and (2) of this module over a whole sequence.
 
@@ -54,33 +47,38 @@ def selective_scan(
         z: Gate before SiLU, (batch, length, channel).
         dt_bias: Added to `dt`, (channel,).
         h0: State before the first bar, (batch, channel, state); None for zero.
+        backend: `cpp`, `triton`, `mamba_ssm`, `torch`, or `auto` for the fastest that can run these
+            arguments. The environment variable `FORECASTING_SCAN` replaces `auto`.
 
     Returns:
         `y`, (batch, length, channel), in the type of `u`; and the state after the last bar,
         (batch, channel, state).
 
     Raises:
-        ValueError: A shape disagrees with those of `u` and `A`, or the length is 0.
+        ValueError: A shape disagrees with those of `u` and `A`, the devices differ, or an axis
+            other than the batch is empty.
+        ConfigError: There is no such back-end, or the one asked for cannot run these arguments.
     """
     others = {"dt": dt, "B": B, "C": C, "D": D, "z": z, "dt_bias": dt_bias, "h0": h0}
     _require_shapes(u, A, others)
-    dtype = torch.promote_types(u.dtype, torch.float32)
-    x, A, B, C = (tensor.to(dtype) for tensor in (u, A, B, C))
-    start = x.new_zeros(len(x), *A.shape) if h0 is None else h0.to(dtype)
-    delta = F.softplus(dt.to(dtype) + dt_bias.to(dtype))
-    y, h_last = _Recurrence.apply(delta * x, delta, A, B, C, start)  # type: ignore[no-untyped-call]
-    y = torch.addcmul(y, x, D.to(dtype)) * F.silu(z.to(dtype))
-    return y.to(u.dtype), h_last
+    _require_one_device(u, {"A": A, **others})
+    given = (u, A, dt, B, C, D, z, dt_bias, h0)
+    needs_grad = torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in given)
+    scan = choose(backend, u, A, h0, needs_grad)
+    return scan(u, dt, A, B, C, D, z, dt_bias, h0)
 
 
 def _require_shapes(u: Tensor, A: Tensor, others: dict[str, Tensor | None]) -> None:
-    if u.ndim != 3 or u.shape[1] == 0:
+    if u.ndim != 3 or 0 in u.shape[1:]:
         raise ValueError(
-            f"u has shape {tuple(u.shape)}, expected (batch, length, channel), length at least 1"
+            f"u has shape {tuple(u.shape)}, expected (batch, length, channel), length and channel "
+            "at least 1"
         )
     batch, length, channels = u.shape
-    if A.ndim != 2 or len(A) != channels:
-        raise ValueError(f"A has shape {tuple(A.shape)}, expected ({channels}, state)")
+    if A.ndim != 2 or len(A) != channels or A.shape[1] == 0:
+        raise ValueError(
+            f"A has shape {tuple(A.shape)}, expected ({channels}, state), state at least 1"
+        )
     state = A.shape[1]
     expected = {
         "dt": (batch, length, channels),
@@ -99,103 +97,7 @@ def _require_shapes(u: Tensor, A: Tensor, others: dict[str, Tensor | None]) -> N
             )
 
 
-class _Recurrence(torch.autograd.Function):
-    """h_t = exp(delta_t A) h_{t-1} + v_t B_t and y_t = sum_n C_t h_t, for v = delta u.
-
-    Inside, time comes first and the state before the channels, (length, batch, state, channel):
-    a step is then one contiguous slice, and sums over the state run along whole vectors.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any, v: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, h0: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        y = torch.empty_like(v, memory_format=torch.contiguous_format)
-        rate = A.t().contiguous()
-        h = h0.transpose(1, 2)
-        bars = _block_bars(h)
-        decay, states = (v.new_empty(bars, *h.shape) for _ in range(2))
-        starts = []
-        for at in _blocks(v.shape[1], bars):
-            starts.append(h)
-            n = at.stop - at.start
-            h = _run_block(h, _time_first(v, delta, B, at), rate, (decay[:n], states[:n])).clone()
-            weighted = states[:n].mul_(C[:, at].transpose(0, 1).unsqueeze(3))
-            torch.sum(weighted, 2, out=y[:, at].transpose(0, 1))
-        ctx.save_for_backward(v, delta, rate, B, C, torch.stack(starts))
-        return y, h.transpose(1, 2).contiguous()
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, dy: Tensor, dh_last: Tensor) -> tuple[Tensor, ...]:
-        """Reverse the recurrence: g_t = C_t dy_t + a_{t+1} g_{t+1} is dL/dh_t.
-
-        With a_t = exp(delta_t A) and q_t = g_t a_t h_{t-1}:
-        dv_t = sum_n g_t B_t, ddelta_t = sum_n q_t A, dA = sum_{b,t} q_t delta_t,
-        dB_t = sum_d g_t v_t, dC_t = sum_d dy_t h_t, dh_0 = a_1 g_1.
-        """
-        v, delta, rate, B, C, starts = ctx.saved_tensors
-        dv, ddelta, dB, dC = (
-            torch.empty_like(x, memory_format=torch.contiguous_format) for x in (v, delta, B, C)
-        )
-        drate = torch.zeros_like(rate)
-        carry = dh_last.transpose(1, 2)
-        bars = _block_bars(starts[0])
-        # One slot more for the states: slot 0 holds the state before the block.
-        decay, g_all, product = (v.new_empty(bars, *carry.shape) for _ in range(3))
-        states = v.new_empty(bars + 1, *carry.shape)
-        for start, at in reversed(list(zip(starts, _blocks(v.shape[1], bars), strict=True))):
-            n = at.stop - at.start
-            a, g, scratch, h = decay[:n], g_all[:n], product[:n], states[1 : n + 1]
-            states[0] = start
-            inputs = _time_first(v, delta, B, at)
-            _run_block(states[0], inputs, rate, (a, h))
-            v_t, delta_t, B_t = inputs
-            dy_t = dy[:, at].transpose(0, 1).unsqueeze(2)
-            torch.mul(C[:, at].transpose(0, 1).unsqueeze(3), dy_t, out=g)
-            carry = _run_back(carry, a, g)
-            torch.sum(torch.mul(h, dy_t, out=scratch), 3, out=dC[:, at].transpose(0, 1))
-            torch.sum(torch.mul(g, v_t, out=scratch), 3, out=dB[:, at].transpose(0, 1))
-            torch.sum(torch.mul(g, B_t, out=scratch), 2, out=dv[:, at].transpose(0, 1))
-            q = g.mul_(a).mul_(states[:n])
-            torch.sum(torch.mul(q, rate, out=scratch), 2, out=ddelta[:, at].transpose(0, 1))
-            drate += q.mul_(delta_t).sum((0, 1))
-        return dv, ddelta, drate.t(), dB, dC, carry.transpose(1, 2)
-
-
-def _block_bars(state: Tensor) -> int:
-    fewest, most = _BLOCK_BARS
-    return min(max(_BLOCK_NUMBERS // max(state.numel(), 1), fewest), most)
-
-
-def _blocks(length: int, bars: int) -> list[slice]:
-    return [slice(start, min(start + bars, length)) for start in range(0, length, bars)]
-
-
-def _time_first(
-    v: Tensor, delta: Tensor, B: Tensor, at: slice
-) -> tuple[Float[Tensor, "t b 1 d"], Float[Tensor, "t b 1 d"], Float[Tensor, "t b n 1"]]:
-    v, delta, B = (x[:, at].transpose(0, 1) for x in (v, delta, B))
-    return v.unsqueeze(2), delta.unsqueeze(2), B.unsqueeze(3)
-
-
-def _run_block(
-    h: Tensor, inputs: tuple[Tensor, ...], rate: Tensor, out: tuple[Tensor, Tensor]
-) -> Tensor:
-    """Fill `out` with the decays and the states of a block; the last state is a view of it."""
-    v, delta, B = inputs
-    decay, states = out
-    torch.mul(delta, rate, out=decay).exp_()
-    torch.mul(v, B, out=states)
-    for a, x in zip(decay.unbind(0), states.unbind(0), strict=True):
-        h = x.addcmul_(a, h)
-    return h
-
-
-def _run_back(carry: Tensor, decay: Tensor, g: Tensor) -> Tensor:
-    """Turn C_t dy_t into g_t in place, last bar first; returns what flows into the bar before."""
-    a, steps = decay.unbind(0), g.unbind(0)
-    steps[-1].add_(carry)
-    for t in range(len(steps) - 2, -1, -1):
-        steps[t].addcmul_(a[t + 1], steps[t + 1])
-    return a[0] * steps[0]
+def _require_one_device(u: Tensor, others: dict[str, Tensor | None]) -> None:
+    for name, tensor in others.items():
+        if tensor is not None and tensor.device != u.device:
+            raise ValueError(f"{name} is on {tensor.device}, expected {u.device}, where u is")

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from forecasting.config import NetworkConfig
-from forecasting.kernels import causal_conv_silu, selective_scan
+from forecasting.kernels import causal_conv_silu, linear, selective_scan
 from forecasting.nn.norm import RMSNorm
 
 _STEP_RANGE = (1e-3, 0.1)
@@ -56,13 +56,14 @@ class MambaMixer(nn.Module):
         self, x: Float[Tensor, "batch length hidden"]
     ) -> Float[Tensor, "batch length hidden"]:
         """Mix each channel with its own past."""
-        u, z = self.in_proj(x).chunk(2, dim=-1)
+        # Two products, not one cut in two: backward need not glue the halves together.
+        u, z = (linear(x, half) for half in self.in_proj.weight.chunk(2))
         assert self.conv1d.bias is not None
         u = causal_conv_silu(u, self.conv1d.weight.squeeze(1), self.conv1d.bias)
-        step, B, C = self.x_proj(u).split(self.split_sizes, dim=-1)
+        step, B, C = torch.split(linear(u, self.x_proj.weight), self.split_sizes, dim=-1)
         # The bias of dt_proj joins inside the scan, in the precision of the state.
-        dt = nn.functional.linear(self.dt_layernorm(step), self.dt_proj.weight)
+        dt = linear(self.dt_layernorm(step), self.dt_proj.weight)
         A = -torch.exp(self.A_log)
         B, C = self.b_layernorm(B), self.c_layernorm(C)
         y, _ = selective_scan(u, dt, A, B, C, self.D, z, self.dt_proj.bias)
-        return self.out_proj(y)
+        return linear(y, self.out_proj.weight)
