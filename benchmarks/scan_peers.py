@@ -3,6 +3,7 @@
 Every scan takes the arguments of `forecasting.kernels.selective_scan` without h0 and returns y.
 """
 
+import contextlib
 import importlib
 import sys
 from collections.abc import Callable
@@ -18,6 +19,9 @@ Scan = Callable[..., Tensor]
 
 def mamba_ssm_reference() -> Scan | None:
     """mamba-ssm's `selective_scan_ref`; the package's CUDA door is stubbed to import it."""
+    # transformers has to look for mamba-ssm before the stub makes its kernels seem present.
+    with contextlib.suppress(ImportError):
+        importlib.import_module("transformers.models.jamba.modeling_jamba")
     sys.modules.setdefault("selective_scan_cuda", ModuleType("selective_scan_cuda"))
     try:
         interface = importlib.import_module("mamba_ssm.ops.selective_scan_interface")

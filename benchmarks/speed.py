@@ -26,7 +26,7 @@ from forecasting.config import load_recipe
 from forecasting.forecaster.model_folder import ModelFiles
 from forecasting.forecaster.network_forecaster import NetworkForecaster, build_network
 from forecasting.market.sources import load_prices
-from forecasting.training.train import prepare
+from forecasting.training.examples import prepare
 prices = load_prices(sys.argv[1])
 recipe = load_recipe("jamba-tiny")
 examples = prepare(recipe, prices)

@@ -26,8 +26,8 @@ from forecasting.forecaster.network_forecaster import NetworkForecaster
 from forecasting.market.panel import Panel
 from forecasting.market.simulated import simulate
 from forecasting.market.targets import future_log_returns
+from forecasting.training.examples import prepare
 from forecasting.training.fit import fit
-from forecasting.training.train import prepare
 
 # Half a second a training; a rate at which nearly every network leaves its starting point.
 QUICK = (

@@ -102,8 +102,8 @@ def _align(
         have = forecast.times[forecast.mask.any(axis=1)]
         span = f"{day(have[0])} to {day(have[-1])}" if len(have) else "no bar at all"
         raise DataError(
-            f"no forecast of {forecast.name} from {start or 'the first bar'} to "
-            f"{end or 'the last'}: it covers {span}. Choose dates inside."
+            f"no forecast of {forecast.name} from {_day(start) or 'the first bar'} to "
+            f"{_day(end) or 'the last'}: it covers {span}. Choose dates inside."
         )
     first, last = inside.times[rows[0]], inside.times[rows[-1]]
     panel, inside = panel.between(first, last), inside.between(first, last)
@@ -118,6 +118,10 @@ def _align(
             f"{MIN_BARS} to decide, trade and judge. Choose a longer span."
         )
     return panel, inside
+
+
+def _day(time: str | np.datetime64 | None) -> str | None:
+    return None if time is None else str(time)[:10]
 
 
 def _simulate(

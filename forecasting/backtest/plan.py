@@ -158,10 +158,11 @@ def _notes(plan: Plan, buys_once: bool) -> tuple[str, ...]:
     if "max_leverage" in plan.parameters:
         cap = plan.parameters["max_leverage"]
         capped = int((gross >= cap * (1 - 1e-12)).sum())
-        notes.append(
-            f"{plan.strategy} met its leverage cap of {cap:g} in {capped} of its {len(gross)} "
-            "decisions."
-        )
+        if capped:
+            notes.append(
+                f"{plan.strategy} met its leverage cap of {cap:g} in {capped} of its {len(gross)} "
+                "decisions."
+            )
     bought, tickers = int((decided[:1] != 0).sum()), decided.shape[1]
     if buys_once and bought < tickers:
         notes.append(

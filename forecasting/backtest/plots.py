@@ -1,7 +1,6 @@
 """The equity plot: what one unit of capital became, and how far it fell in between."""
 
 import numpy as np
-from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import (
@@ -23,9 +22,8 @@ def equity_plot(book: Backtest) -> Figure:
 
     Each curve is labelled with its Sharpe ratio; timing and costs stand below the plot.
     """
-    figure, (upper, lower) = plt.subplots(
-        2, 1, figsize=(9, 6), height_ratios=(2.4, 1), sharex=True, layout="constrained"
-    )
+    figure = Figure(figsize=(9, 6), layout="constrained")
+    upper, lower = figure.subplots(2, 1, height_ratios=(2.4, 1), sharex=True)
     for (name, ledger), color in zip(book.ledgers.items(), _COLORS, strict=False):
         values = ledger.equity
         is_own = name == book.strategy

@@ -156,6 +156,8 @@ def _horizon_index(forecast: Forecast, horizon: int) -> int:
 
 
 def _check_top_k(top_k: int, most: int, why: str) -> None:
+    if most < 1:
+        raise ConfigError("long_short needs at least two tickers, one was given. Name more.")
     if not 1 <= top_k <= most:
         raise ConfigError(f"top_k = {top_k}: expected 1 to {most} ({why}). Correct top_k.")
 

@@ -59,7 +59,7 @@ def _read(path: Path) -> Callable[..., Any]:
     writes_no_bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigError(
             f"strategy file {path} does not run: {_name(error)}. Correct it."
         ) from error
@@ -80,7 +80,7 @@ def _call(
         weights = np.array(function(forecast, **parameters), dtype=float)
     except ForecastingError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigError(
             f"strategy file {path} failed with {_name(error)}. Correct weights()."
         ) from error
@@ -97,5 +97,5 @@ def _call(
     return weights
 
 
-def _name(error: Exception) -> str:
+def _name(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"

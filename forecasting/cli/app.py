@@ -3,9 +3,11 @@
 import sys
 import warnings
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
+from forecasting import __version__
 from forecasting.cli.backtest import backtest
 from forecasting.cli.doctor import doctor
 from forecasting.cli.evaluate import evaluate
@@ -18,11 +20,30 @@ from forecasting.errors import ForecastingError
 
 app = typer.Typer(
     name="forecasting",
-    help="Honest stock forecasting: distributions, verdicts against baselines, costed backtests.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+def print_version(wanted: bool) -> bool:
+    """Print the version and exit, if wanted."""
+    if wanted:
+        print(__version__)
+        raise typer.Exit()
+    return wanted
+
+
+@app.callback()
+def about(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", is_eager=True, callback=print_version),
+    ] = False,
+) -> None:
+    """Honest stock forecasting: distributions, verdicts against baselines, costed backtests."""
+
+
 for verb in (fetch, train, evaluate, forecast, backtest, report, models, doctor):
     app.command()(verb)
 

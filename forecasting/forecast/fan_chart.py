@@ -27,7 +27,10 @@ def fan_chart(forecast: Forecast, panel: Panel | None = None) -> Figure:
         axis.set_visible(False)
     for axis, k in zip(axes.ravel(), shown, strict=False):
         _draw(axis, forecast, k, panel)
-    axes[0, 0].legend(loc="upper left", fontsize=7, frameon=False)
+    bands, names = axes[0, 0].get_legend_handles_labels()
+    if bands:
+        look = {"ncols": len(bands), "fontsize": 8, "frameon": False}
+        figure.legend(bands, names, loc="outside lower center", **look)
     return figure
 
 

@@ -80,9 +80,10 @@ class NetworkForecaster:
     def _notes(self, prices: Panel) -> tuple[str, ...]:
         notes = []
         if len(prices.tickers) < len(self.corpus.tickers) / 2:
+            few = len(prices.tickers)
             notes.append(
-                f"Market features come from {len(prices.tickers)} tickers; {self.name} was trained "
-                f"on {len(self.corpus.tickers)}."
+                f"Market features come from {few} ticker{'s' if few > 1 else ''}; {self.name} was "
+                f"trained on {len(self.corpus.tickers)}."
             )
         strangers = sorted(set(prices.tickers) - set(self.corpus.tickers))
         if strangers:

@@ -146,6 +146,6 @@ def _without_blanks(
         raise DataError(
             f"{where}: {ticker} has no {column} on {when} ({int(blank.sum())} "
             "such bars): expected a price on every bar. Correct the file, or load it with "
-            "missing='mask', which leaves these bars out."
+            "--missing mask (missing='mask' in Python), which leaves these bars out."
         )
     return frame.iloc[np.flatnonzero(~blank)] if blank.any() else frame

@@ -82,7 +82,7 @@ def open_source(
     if is_price_path(name):
         return PriceFiles(name, missing)
     near = difflib.get_close_matches(name, SOURCES, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(SOURCES)},"
+    hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(SOURCES)}."
     raise DataError(
         f"no price source {name[:80]!r}: {hint} Or give the path of a CSV or Parquet "
         "file, a folder or a glob."

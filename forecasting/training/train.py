@@ -2,14 +2,13 @@
 
 import shutil
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from forecasting import paths
 from forecasting.config import Recipe, load_recipe
 from forecasting.errors import ConfigError
-from forecasting.forecaster.corpus import Corpus, describe_corpus
+from forecasting.forecaster.corpus import Corpus
 from forecasting.forecaster.model_folder import (
     FILES,
     WEIGHTS,
@@ -19,11 +18,10 @@ from forecasting.forecaster.model_folder import (
 )
 from forecasting.forecaster.network_forecaster import NetworkForecaster, load_forecaster
 from forecasting.market.panel import Panel
-from forecasting.market.sequences import Sequences, make_sequences
-from forecasting.market.splits import Split, SplitDates, resolve_dates, split_rows
 from forecasting.training.card import model_card
 from forecasting.training.checkpoints import find_checkpoint
-from forecasting.training.fit import Fit, fit, starting_laws
+from forecasting.training.examples import Examples, prepare
+from forecasting.training.fit import Fit, fit
 from forecasting.training.tracking import Run, open_run, provenance
 
 TWIN_RECIPE = "gru-twin"
@@ -31,32 +29,6 @@ TWIN_FOLDER = "twin"
 CHECKPOINTS = "checkpoints"
 # Present from the start of a training to its end: names the MLflow run to continue.
 RUN_FILE = "unfinished_run"
-
-
-@dataclass(frozen=True, eq=False)
-class Examples:
-    """Prices made ready for training."""
-
-    sequences: Sequences
-    split: Split
-    dates: SplitDates
-    corpus: Corpus
-
-
-def prepare(recipe: Recipe, prices: Panel) -> Examples:
-    """Features, targets, purged split and corpus manifest of a recipe on some prices.
-
-    Raises:
-        DataError: The prices are too short, or lack the columns of the recipe's features.
-    """
-    data = recipe.data
-    dates = resolve_dates(prices, data.validation_start, data.test_start)
-    sequences = make_sequences(
-        prices, variant=data.features, horizons=data.horizons, decay=data.volatility_decay
-    )
-    split = split_rows(sequences, dates)
-    starting_laws(sequences, split)  # refuses what cannot be fitted before anything is written
-    return Examples(sequences, split, dates, describe_corpus(sequences, dates))
 
 
 def train(

@@ -24,6 +24,10 @@ def test_help_names_every_verb(forecasting: Command) -> None:
         assert f"\n  {verb} " in shown.out
 
 
+def test_version(forecasting: Command) -> None:
+    assert forecasting("--version").out == f"{fc.__version__}\n"
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_help_of_a_verb_fits_a_terminal(verb: str, forecasting: Command) -> None:
     shown = forecasting(verb, "--help")

@@ -146,7 +146,7 @@ def test_one_ticker_alone_is_forecast_by_its_own_bars(model, prices):
 def test_strangers_and_a_small_market_are_noted(model, prices):
     assert model.forecast(prices.select(["AAA", "BBB"])).notes == ()
     (small,) = model.forecast(prices.select(["AAA"])).notes
-    assert small == "Market features come from 1 tickers; jamba-tiny was trained on 4."
+    assert small == "Market features come from 1 ticker; jamba-tiny was trained on 4."
     (strange,) = model.forecast(replace(prices, tickers=("AAA", "BBB", "XXX", "DDD"))).notes
     assert strange == "1 of 4 tickers were not in training (XXX)."
     many = tuple(f"X{k}" for k in range(7))

@@ -9,7 +9,8 @@ import pytest
 from forecasting.config import Recipe, load_recipe
 from forecasting.market.panel import Panel
 from forecasting.market.simulated import simulate
-from forecasting.training.train import Examples, prepare, train
+from forecasting.training.examples import Examples, prepare
+from forecasting.training.train import train
 
 SMALL = (
     "network.hidden_size=16",

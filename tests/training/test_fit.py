@@ -17,8 +17,8 @@ from forecasting.errors import ConfigError, DataError, ModelFileError
 from forecasting.evaluation.baselines import EwmaT
 from forecasting.evaluation.scores import score_cells
 from forecasting.forecaster.network_forecaster import network_law
+from forecasting.training.examples import Examples
 from forecasting.training.fit import Fit, fit, starting_laws
-from forecasting.training.train import Examples
 
 
 @pytest.fixture

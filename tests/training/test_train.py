@@ -22,9 +22,10 @@ from forecasting.forecaster.network_forecaster import (
 )
 from forecasting.market.panel import Panel
 from forecasting.training import train as train_module
+from forecasting.training.examples import Examples, prepare
 from forecasting.training.fit import WindowData, starting_network
 from forecasting.training.tracking import tracking_uri
-from forecasting.training.train import Examples, prepare, train, twin_recipe
+from forecasting.training.train import train, twin_recipe
 
 # The tests ask MLflow themselves, and its database layer warns about its own insides.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -263,3 +264,9 @@ def test_another_store_is_used_where_the_environment_names_one(
     run_id = model.files.metrics["mlflow_run_id"]
     assert mlflow.MlflowClient(tracking_uri()).get_run(run_id).info.status == "FINISHED"
     assert mlflow.MlflowClient(store).get_experiment_by_name("forecasting") is None
+
+
+def test_windows_longer_than_any_history_are_refused(prices: Panel, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"context_length = 100000: the longest history .* 534"):
+        train(prices, out=tmp_path / "m", overrides=("training.context_length=100000",))
+    assert not (tmp_path / "m").exists()
