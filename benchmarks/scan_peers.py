@@ -28,7 +28,16 @@ def mamba_ssm_reference() -> Scan | None:
     except ImportError:
         return None
 
-    def scan(u, dt, A, B, C, D, z, dt_bias):
+    def scan(
+        u: Tensor,
+        dt: Tensor,
+        A: Tensor,
+        B: Tensor,
+        C: Tensor,
+        D: Tensor,
+        z: Tensor,
+        dt_bias: Tensor,
+    ) -> Tensor:
         series = (x.transpose(1, 2) for x in (u, dt, B, C, z))
         u, dt, B, C, z = series
         y = interface.selective_scan_ref(u, dt, A, B, C, D, z, dt_bias, True)
@@ -46,12 +55,13 @@ def mambapy_pscan() -> Scan | None:
     return lambda *arguments: _with_states(pscan, *arguments)
 
 
-def two_level(u, dt, A, B, C, D, z, dt_bias) -> Tensor:
+def two_level(*arguments: Tensor) -> Tensor:
     """A scan in pure torch: chunks of 32 side by side, then from chunk to chunk."""
-    return _with_states(_TwoLevel.apply, u, dt, A, B, C, D, z, dt_bias)
+    return _with_states(_TwoLevel.apply, *arguments)
 
 
-def _with_states(scan: Callable[[Tensor, Tensor], Tensor], u, dt, A, B, C, D, z, dt_bias) -> Tensor:
+def _with_states(scan: Callable[[Tensor, Tensor], Tensor], *arguments: Tensor) -> Tensor:
+    u, dt, A, B, C, D, z, dt_bias = arguments
     delta = F.softplus(dt + dt_bias)
     decay = torch.exp(delta.unsqueeze(-1) * A)
     states = scan(decay, (delta * u).unsqueeze(-1) * B.unsqueeze(2))

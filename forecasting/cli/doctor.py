@@ -5,24 +5,28 @@ from forecasting.cli import options
 
 def doctor(as_json: options.Json = False) -> None:
     """Say which back-ends the selective scan has, which one runs, and why the others do not."""
-    import pandas as pd
-
     from forecasting.cli.printing import print_json, print_notes, print_table
     from forecasting.kernels.doctor import examine
+    from forecasting.report.tables import Table
 
     found = examine()
     if as_json:
         print_json(found)
         return
-    print_table(
-        pd.DataFrame(found["backends"])[["device", "backend", "state", "error", "reason"]],
-        {"error": ".1e"},
-        title="Selective scan",
+    rows = [
+        (
+            each["device"],
+            each["backend"],
+            each["state"],
+            "" if each["error"] is None else f"{each['error']:.1e}",
+        )
+        for each in found["backends"]
+    ]
+    print_table(Table(("device", "scan back-end", "state", "error"), rows))
+    reasons = (
+        f"{each['backend']} on {each['device']}: {each['reason']}"
+        for each in found["backends"]
+        if each["reason"]
     )
-    print_notes(
-        [
-            f"{name}: {value}"
-            for name, value in found.items()
-            if name != "backends" and value is not None
-        ]
-    )
+    facts = (f"{k}: {v}" for k, v in found.items() if k != "backends" and v is not None)
+    print_notes([*reasons, *facts])

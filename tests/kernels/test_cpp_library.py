@@ -14,9 +14,12 @@ needs_compiler = pytest.mark.skipif(
     cpp_scan.available() is not None, reason=f"no library: {cpp_scan.available()}"
 )
 
+# An installed package carries its library; these processes shall have none yet.
 _SCAN = """
-import warnings, torch
+import pathlib, warnings, torch
 warnings.simplefilter("error")
+from forecasting.kernels import cpp_library
+cpp_library.PACKAGED = pathlib.Path("/nonexistent")
 from forecasting.kernels import backends, causal_conv_silu, selective_scan
 u, A, B, d = torch.ones(1, 9, 3), -torch.ones(3, 2), torch.ones(1, 9, 2), torch.zeros(3)
 y, h = selective_scan(u, u, A, B, B, d, u, d)
