@@ -9,6 +9,7 @@ from pathlib import Path
 
 import mlflow
 import pytest
+import torch
 from training.folders import Killed, assert_same_weights, contents
 
 from forecasting.errors import ConfigError, ModelFileError
@@ -130,7 +131,9 @@ def test_a_process_that_dies_is_resumed_by_another(how, store, recipe, market, t
     out = tmp_path / "model"
     (tmp_path / "recipe.yaml").write_text(recipe.to_yaml())
     command = [sys.executable, "-c", _SCRIPT, str(out), str(tmp_path / "recipe.yaml")]
-    process = subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    # Sums of another number of threads round otherwise.
+    threads = {"OMP_NUM_THREADS": str(torch.get_num_threads())}
+    process = subprocess.Popen(command, env=os.environ | threads)
     while not (out / "at-six").exists():
         assert process.poll() is None
         time.sleep(0.1)
