@@ -2,15 +2,14 @@
 
     python -m benchmarks.scan [--json] [--threads 2] [--rounds 7]
 
-Ours and a peer run in the same process, with the same threads, interleaved after a warm-up; times
-are medians, ratios are of medians. Peers are in the `oracle` extra; a missing one is reported so.
+Ours and a peer run in the same process, with the same threads, taking turns, each turn after a
+warm-up; times are medians, ratios are of medians. Peers are in the `oracle` extra; a
+missing one is reported so.
 """
 
 import argparse
-import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Sequence
 
 import torch
@@ -18,15 +17,12 @@ from torch import Tensor
 
 from benchmarks import scan_peers
 from benchmarks.outcome import Row, conclude
-from forecasting.config import NetworkConfig
+from benchmarks.scan_block import block_rows
+from benchmarks.timing import forward, interleaved, repeated, timed, training
 from forecasting.kernels import selective_scan
-from forecasting.kernels.block_step import BlockStep
 from forecasting.kernels.cpp_library import library
-from forecasting.nn.mamba import MambaMixer
 
 _STATE = 16
-_LONG = 3.0  # seconds
-Run = Callable[[], object]
 
 # Inputs and results are there before the first reading: what is left is what the scan keeps.
 _MEMORY = """
@@ -66,51 +62,6 @@ def problem(batch: int, length: int, channels: int) -> list[Tensor]:
     bias = normal(channels) - 4
     u, dt, z, B, C = (normal(*shape) for shape in (series, series, series, weights, weights))
     return [u, dt, rates, B, C, torch.ones(channels), z, bias]
-
-
-def interleaved(runs: Sequence[Run], rounds: int) -> list[float]:
-    """Median seconds of each, taking turns after a warm-up; a run of many seconds has one turn."""
-    seconds: list[list[float]] = [[] for _ in runs]
-    for turn in range(rounds + 2):
-        for run, times in zip(runs, seconds, strict=True):
-            if times and times[0] > _LONG:
-                continue
-            took = _timed(run)
-            if turn >= 2 or took > _LONG:
-                times.append(took)
-    return [statistics.median(times) for times in seconds]
-
-
-def repeated(run: Run, times: int) -> Run:
-    """The same call several times."""
-
-    def runs() -> None:
-        for _ in range(times):
-            run()
-
-    return runs
-
-
-def forward(function: Callable[..., Tensor], arguments: Sequence[Tensor]) -> Run:
-    """A call without gradients."""
-
-    def run() -> None:
-        with torch.no_grad():
-            function(*arguments)
-
-    return run
-
-
-def training(function: Callable[..., Tensor], arguments: Sequence[Tensor]) -> Run:
-    """A call and the gradients of everything that it depends on."""
-    leaves = [x.detach().clone().requires_grad_() for x in arguments]
-    with torch.no_grad():
-        dy = torch.ones_like(function(*leaves))
-
-    def run() -> None:
-        torch.autograd.grad(function(*leaves), leaves, dy)
-
-    return run
 
 
 def ours(*arguments: Tensor) -> Tensor:
@@ -188,67 +139,8 @@ def fma_peak() -> float:
         2_000_000,
         {"avx512": 16, "avx2": 8}.get(library().forecasting_isa().decode(), 4),
     )
-    best = min(_timed(lambda: library().forecasting_peak(rounds)) for _ in range(5))
+    best = min(timed(lambda: library().forecasting_peak(rounds)) for _ in range(5))
     return 2 * 16 * lanes * rounds / best
-
-
-def _timed(run: Run) -> float:
-    started = time.perf_counter()
-    run()
-    return time.perf_counter() - started
-
-
-def block_rows(rounds: int) -> list[Row]:
-    """The whole Mamba block against Hugging Face's, and its streaming step."""
-    torch.manual_seed(0)
-    mixer = MambaMixer(NetworkConfig(hidden_size=128))
-    x = torch.randn(4, 1024, 128)
-    theirs = scan_peers.hugging_face_mixer(128)
-    case, rows = "block d128 B4 L1024", []
-    for metric, make in (("forward", _block_forward), ("training", _block_training)):
-        if theirs is None:
-            rows.append(Row(case, metric, None, "x", "transformers is not installed"))
-            continue
-        fast, slow = interleaved([make(mixer, x), make(theirs, x)], rounds)
-        told = f"JambaMambaMixer {1e3 * slow:.4g} ms, ours {1e3 * fast:.4g} ms"
-        rows.append(Row(case, metric, slow / fast, "x", told, 10, "larger"))
-    for batch, floor in ((1, 150), (512, 500)):
-        rows += _step_rows(mixer, batch, floor, rounds)
-    return rows
-
-
-def _block_forward(block: torch.nn.Module, x: Tensor) -> Run:
-    return forward(lambda x: block(x), [x])
-
-
-def _block_training(block: torch.nn.Module, x: Tensor) -> Run:
-    leaves, dy = [x.clone().requires_grad_(), *block.parameters()], torch.ones_like(x)
-    return lambda: torch.autograd.grad(block(leaves[0]), leaves, dy)
-
-
-def _step_rows(mixer: MambaMixer, batch: int, floor: float, rounds: int) -> list[Row]:
-    """One bar by the step, against the same bar by recomputing a window of 1,024."""
-    step, bar = BlockStep(mixer), torch.randn(batch, 128)
-    state = step.initial_state(batch)
-    repeats = 1000 if batch == 1 else 20
-    kept = step(bar, state)  # the bare call writes to it again
-
-    # A window of the whole batch of 512 takes gigabytes: four rows stand for their share.
-    rows_at_once = min(batch, 4)
-    window = _block_forward(mixer, torch.randn(rows_at_once, 1024, 128))
-    inside, whole = interleaved([repeated(step._run, repeats), window], rounds)
-    inside /= repeats
-    del kept
-    again = whole * batch / rows_at_once
-    case = f"step d128 B{batch}"
-    limit = 20.0 if batch == 1 else None
-    told = f"window {1e3 * again:.4g} ms"
-    return [
-        Row(
-            case, "inside the call", 1e6 * inside, "us", f"{1e6 * inside / batch:.2f} a row", limit
-        ),
-        Row(case, "vs recomputing", again / inside, "x", told, floor, "larger"),
-    ]
 
 
 def main() -> int:

@@ -148,6 +148,8 @@ class TrainingConfig(Section):
     patience: Positive = 4
     """Validations without improvement after which training stops."""
     seed: Annotated[int, Field(ge=0)] = 0
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Type of the matrix products while training; weights, states and the loss stay float32."""
 
 
 class Recipe(Section):

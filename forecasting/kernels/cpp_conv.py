@@ -13,7 +13,9 @@ from forecasting.kernels import cpp_scan
 from forecasting.kernels.cpp_library import (
     MAX_WIDTH,
     ConvolutionCall,
+    New,
     dtypes,
+    new_empty,
     run,
     series,
     with_adjacent_channels,
@@ -81,7 +83,7 @@ def _call(
 @torch.library.impl("forecasting::conv_silu", "CPU")
 def _forward(x: Tensor, weight: Tensor, bias: Tensor, tail: Tensor | None) -> Tensor:
     call, held = _call(x, weight, bias, tail, None)
-    y = x.new_empty(x.shape)
+    y = new_empty(x, x.shape)
     call.y = series(y)
     run("convolution_forward", call)
     del held
@@ -97,21 +99,27 @@ def _backward(
     dy: Tensor, x: Tensor, weight: Tensor, bias: Tensor, tail: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     call, held = _call(x, weight, bias, tail, dy)
-    dx, dweight, dbias, dtail = _empty_gradients(dy, x, weight, bias, tail)
+    made = _empty_gradients(dy, x, weight, bias, tail, new_empty)
+    dx, dweight, dbias, dtail = made
     call.dx, call.dweight, call.dbias = series(dx), dweight.data_ptr(), dbias.data_ptr()
     if dtail.numel():
         call.dtail = series(dtail)
     run("convolution_backward", call)
     del held
-    return dx, dweight, dbias, dtail
+    return made
 
 
 def _empty_gradients(
-    dy: Tensor, x: Tensor, weight: Tensor, bias: Tensor, tail: Tensor | None
+    dy: Tensor,
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    tail: Tensor | None,
+    new: New = Tensor.new_empty,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     bars = 0 if tail is None else tail.shape[1]
     dtail = x.new_empty(x.shape[0], bars, x.shape[2])
-    return x.new_empty(x.shape), weight.new_empty(weight.shape), bias.new_empty(bias.shape), dtail
+    return new(x, x.shape), weight.new_empty(weight.shape), bias.new_empty(bias.shape), dtail
 
 
 def _keep_for_backward(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:

@@ -11,10 +11,12 @@ from torch import Tensor
 
 from forecasting.kernels.cpp_library import (
     LibraryError,
+    New,
     ScanCall,
     checkpoint_numbers,
     dtypes,
     library,
+    new_empty,
     run,
     series,
     with_adjacent_channels,
@@ -108,7 +110,7 @@ def _forward(
     h0: Tensor | None,
     keep: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    y, h_last, checkpoints = _empty_results(u, dt, A, B, C, D, z, dt_bias, h0, keep)
+    y, h_last, checkpoints = _empty_results(u, dt, A, B, C, D, z, dt_bias, h0, keep, new_empty)
     call, held = _call(
         {"u": u, "dt": dt, "z": z, "B": B, "C": C},
         {"A": A, "D": D, "dt_bias": dt_bias, "h0": h0},
@@ -132,12 +134,13 @@ def _empty_results(
     dt_bias: Tensor,
     h0: Tensor | None,
     keep: bool,
+    new: New = Tensor.new_empty,
 ) -> tuple[Tensor, Tensor, Tensor]:
     numbers = checkpoint_numbers(u.shape, A.shape[1]) if keep else 0
     return (
-        u.new_empty(u.shape),
+        new(u, u.shape),
         A.new_empty(u.shape[0], *A.shape),
-        A.new_empty(numbers),
+        new(A, (numbers,)),
     )
 
 
@@ -161,7 +164,7 @@ def _backward(
         {"A": A, "D": D, "dt_bias": dt_bias, "dh_last": dh_last, "checkpoints": checkpoints},
         A.shape[1],
     )
-    made = _empty_gradients(dy, dh_last, u, dt, A, B, C, D, z, dt_bias, h0, checkpoints)
+    made = _empty_gradients(dy, dh_last, u, dt, A, B, C, D, z, dt_bias, h0, checkpoints, new_empty)
     names = ("du", "ddt", "dA", "dB", "dC", "dD", "dz", "ddt_bias", "dh0")
     for name, x in zip(names, made, strict=True):
         series_like = name in ("du", "ddt", "dB", "dC", "dz")
@@ -184,8 +187,9 @@ def _empty_gradients(
     dt_bias: Tensor,
     h0: Tensor | None,
     checkpoints: Tensor,
+    new: New = Tensor.new_empty,
 ) -> tuple[Tensor, ...]:
-    made = [x.new_empty(x.shape) for x in (u, dt, A, B, C, D, z, dt_bias)]
+    made = [new(x, x.shape) for x in (u, dt, A, B, C, D, z, dt_bias)]
     return (*made, A.new_empty(u.shape[0], *A.shape))
 
 

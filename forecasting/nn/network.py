@@ -84,7 +84,8 @@ class ForecastNetwork(nn.Module):
         features = torch.where(known.unsqueeze(-1), features, 0)
         x = self.input_proj((features - self.feature_mean) / self.feature_std)
         hidden, routings = self.backbone(self.dropout(x))
-        law = self.head(hidden)
+        with torch.autocast(hidden.device.type, enabled=False):
+            law = self.head(hidden.float() if hidden.dtype == torch.bfloat16 else hidden)
         law = StudentT(*(torch.where(known.unsqueeze(-1), part, torch.nan) for part in law))
         return law, self._router_loss(routings, known)
 

@@ -218,6 +218,7 @@ def _run_trainer(
         trainer = L.Trainer(
             accelerator="auto",
             devices=1,
+            precision="bf16-mixed" if module.config.precision == "bfloat16" else "32-true",
             max_steps=module.config.max_steps,
             gradient_clip_val=module.config.gradient_clip,
             reload_dataloaders_every_n_epochs=1,

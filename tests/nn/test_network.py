@@ -207,6 +207,16 @@ def test_an_impossible_normalisation_is_refused(mean, std):
         make_network(CONFIGS["jamba"]).set_normalisation(mean, std)
 
 
+def test_products_in_bfloat16_leave_the_law_in_float32(network):
+    features = make_features()
+    truth, _ = network(features)
+    with torch.autocast("cpu", torch.bfloat16):
+        law, loss = network(features)
+    assert {part.dtype for part in law} == {torch.float32}
+    assert loss.dtype == torch.float32
+    torch.testing.assert_close(law.scale, truth.scale, rtol=0.1, atol=0)
+
+
 def test_another_number_of_features_is_refused(network):
     with pytest.raises(ValueError, match="features have 8 columns, expected 7"):
         network(torch.zeros(1, 5, 8))

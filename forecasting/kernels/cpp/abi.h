@@ -85,13 +85,14 @@ inline int64_t convolution_partial(const ConvolutionCall& call) {
     return unit_channels(call.batch, call.channels) * (call.width + 1);
 }
 
-// The entry points of one instruction set; a unit is (batch row, group of channels).
+// The entry points of one instruction set; a unit is (batch row, group of channels). Forward nothing is
+// summed over channels, so that the size of a group is free.
 struct Kernels {
     const char* name;
-    void (*scan_forward)(const ScanCall&, int64_t unit);
+    void (*scan_forward)(const ScanCall&, int64_t unit, int64_t size);
     void (*scan_backward)(const ScanCall&, int64_t unit);
     void (*scan_reduce)(const ScanCall&, int64_t unit);  // batch + units_per_row of them
-    void (*convolution_forward)(const ConvolutionCall&, int64_t unit);
+    void (*convolution_forward)(const ConvolutionCall&, int64_t unit, int64_t size);
     void (*convolution_backward)(const ConvolutionCall&, int64_t unit);
     void (*convolution_reduce)(const ConvolutionCall&, int64_t group);
     void (*step)(const StepCall&, int64_t first_row, int64_t rows);

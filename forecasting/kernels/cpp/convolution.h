@@ -31,13 +31,14 @@ inline Vec input(const ConvolutionCall& call, int64_t row, int64_t t, int64_t fi
 
 // `known` is the width where the compiler may unroll, 0 where it is read from the call.
 template <int known>
-void forward_block(const ConvolutionCall& call, int64_t row, int64_t first, int64_t lanes) {
+void forward_block(const ConvolutionCall& call, int64_t row, int64_t first, int64_t lanes,
+                   int64_t start, int64_t end) {
     const int64_t width = known ? known : call.width;
     Taps taps;
     load_taps(call, first, lanes, &taps);
     Vec past[kMaxWidth];  // past[j] = x_{t-j}
-    for (int64_t j = 1; j < width; ++j) past[j] = input(call, row, -j, first, lanes);
-    for (int64_t t = 0; t < call.length; ++t) {
+    for (int64_t j = 1; j < width; ++j) past[j] = input(call, row, start - j, first, lanes);
+    for (int64_t t = start; t < end; ++t) {
         past[0] = input(call, row, t, first, lanes);
         Vec sum = taps.bias;
         for (int64_t j = width; j-- > 0;) sum += taps.weight[j] * past[j];
@@ -88,23 +89,29 @@ void backward_block(const ConvolutionCall& call, int64_t row, int64_t first, int
     store(partial + width * LANES, sums.bias);
 }
 
-inline void convolution_forward(const ConvolutionCall& call, int64_t unit) {
+// Bars of a long series that all channels pass before the next ones: neighbours share pages.
+constexpr int64_t kSlice = 256;
+
+inline void convolution_forward(const ConvolutionCall& call, int64_t unit, int64_t size) {
     FlushDenormals flush;
-    Span span(call.batch, call.channels, unit);
-    for (int64_t block = 0; block < span.blocks; ++block) {
-        int64_t first = span.first + block * LANES, lanes = span.lanes(block);
-        switch (call.width) {
-            case 2: forward_block<2>(call, span.row, first, lanes); break;
-            case 3: forward_block<3>(call, span.row, first, lanes); break;
-            case 4: forward_block<4>(call, span.row, first, lanes); break;
-            default: forward_block<0>(call, span.row, first, lanes);
+    Span span(call.channels, unit, size);
+    for (int64_t start = 0; start < call.length; start += kSlice) {
+        int64_t end = start + kSlice < call.length ? start + kSlice : call.length;
+        for (int64_t block = 0; block < span.blocks; ++block) {
+            int64_t first = span.first + block * LANES, lanes = span.lanes(block);
+            switch (call.width) {
+                case 2: forward_block<2>(call, span.row, first, lanes, start, end); break;
+                case 3: forward_block<3>(call, span.row, first, lanes, start, end); break;
+                case 4: forward_block<4>(call, span.row, first, lanes, start, end); break;
+                default: forward_block<0>(call, span.row, first, lanes, start, end);
+            }
         }
     }
 }
 
 inline void convolution_backward(const ConvolutionCall& call, int64_t unit) {
     FlushDenormals flush;
-    Span span(call.batch, call.channels, unit);
+    Span span = unit_span(call, unit);
     float* partial = call.partial + unit * convolution_partial(call);
     for (int64_t block = 0; block < span.blocks; ++block, partial += (call.width + 1) * LANES) {
         int64_t first = span.first + block * LANES, lanes = span.lanes(block);
@@ -121,7 +128,7 @@ inline void convolution_backward(const ConvolutionCall& call, int64_t unit) {
 inline void convolution_reduce(const ConvolutionCall& call, int64_t group) {
     FlushDenormals flush;
     int64_t groups = units_per_row(call.batch, call.channels), stride = convolution_partial(call);
-    Span span(call.batch, call.channels, group);
+    Span span = unit_span(call, group);
     for (int64_t block = 0; block < span.blocks; ++block) {
         int64_t first = span.first + block * LANES, lanes = span.lanes(block);
         for (int64_t j = 0; j <= call.width; ++j) {

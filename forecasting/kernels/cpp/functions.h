@@ -78,7 +78,7 @@ inline Vec magnitude(Vec x) {
     return reinterpret_cast<Vec>(reinterpret_cast<Bits>(x) & 0x7fffffffu);
 }
 
-// 1 / x for x in [1, 8].
+// 1 / x for x in [1, 2^126].
 inline Vec reciprocal(Vec x) {
 #if LANES == 16
     Vec guess = _mm512_rcp14_ps(x);
@@ -89,8 +89,8 @@ inline Vec reciprocal(Vec x) {
 }
 
 inline Vec sigmoid(Vec x) {
-    Vec e = exponential_of_negative(-magnitude(x));
-    return (x < 0.f ? e : splat(1.f)) * reciprocal(1.f + e);
+    Vec t = x * -kLog2e;
+    return reciprocal(1.f + exp2(t > 126.f ? splat(126.f) : t));
 }
 
 // log(1 + e) = 2 artanh(s) with s = e / (2 + e), relative error 1e-7 for every e in [0, 1]. `slope`

@@ -74,6 +74,18 @@ void prefer_large_pages(const Call& call, const Series& made) {
     prefer_large_pages(made.data, call.batch * call.length * call.channels * (call.half ? 2 : 4));
 }
 
+// Forward: one unit for each thread where there are few, for neighbouring channels share pages.
+template <typename Call, typename Kernel>
+void share_forward(const Call& call, int threads, Kernel kernel) {
+    if (call.batch == 0 || call.channels == 0) return;
+    int64_t groups = (threads + call.batch - 1) / call.batch;
+    int64_t size = round_up((call.channels + groups - 1) / groups, kPad);
+    int64_t largest = 16 * kPad;
+    if (size > largest) size = largest;
+    int64_t units = call.batch * ((call.channels + size - 1) / size);
+    share(units, threads, [&](int64_t unit) { kernel(call, unit, size); });
+}
+
 constexpr int kOk = 0, kNoMemory = 1;
 
 }  // namespace
@@ -96,11 +108,10 @@ EXPORT int forecasting_use_isa(const char* name) {
 }
 
 EXPORT int forecasting_scan_forward(const ScanCall* call) {
-    int64_t units = call->batch * units_per_row(call->batch, call->channels);
     int64_t updates = call->batch * call->length * call->channels * call->state;
-    auto kernel = kernels().scan_forward;
     prefer_large_pages(*call, call->y);
-    share(units, worth(updates, call->threads), [&](int64_t unit) { kernel(*call, unit); });
+    prefer_large_pages(call->checkpoints, updates / kSteps * 4);
+    share_forward(*call, worth(updates, call->threads), kernels().scan_forward);
     return kOk;
 }
 
@@ -119,11 +130,9 @@ EXPORT int forecasting_scan_backward(ScanCall* call) {
 }
 
 EXPORT int forecasting_convolution_forward(const ConvolutionCall* call) {
-    int64_t units = call->batch * units_per_row(call->batch, call->channels);
     int64_t updates = call->batch * call->length * call->channels * 8;
-    auto kernel = kernels().convolution_forward;
     prefer_large_pages(*call, call->y);
-    share(units, worth(updates, call->threads), [&](int64_t unit) { kernel(*call, unit); });
+    share_forward(*call, worth(updates, call->threads), kernels().convolution_forward);
     return kOk;
 }
 

@@ -51,11 +51,11 @@ inline Vec* checkpoint(const ScanCall& call, const Span& span, int64_t chunk, in
 }
 
 // Ask for a line of the next chunk: the rows of a series lie too far apart for the machine to foresee
-// them. A wrong address costs nothing.
-template <bool write = false>
+// them. Into the second cache: a power-of-two stride would crowd the first. A wrong address costs
+// nothing.
 inline void foresee(const Series& series, int64_t row, int64_t step, int64_t first, bool half) {
     int64_t at = (offset(series, row, step) + first) * (half ? 2 : 4);
-    __builtin_prefetch(static_cast<const char*>(series.data) + at, write);
+    __builtin_prefetch(static_cast<const char*>(series.data) + at, 0, 2);
 }
 
 struct Inputs {
@@ -104,9 +104,9 @@ inline void run_tile(const Inputs& in, int64_t steps, const float* B, const floa
     for (int n = 0; n < kTile; ++n) h[n] = state[n];
 }
 
-inline void scan_forward(const ScanCall& call, int64_t unit) {
+inline void scan_forward(const ScanCall& call, int64_t unit, int64_t size) {
     FlushDenormals flush;
-    Span span(call.batch, call.channels, unit);
+    Span span(call.channels, unit, size);
     int64_t padded = round_up(call.state, kStatePad);
     Scratch scratch(2 * span.blocks * padded + 2 * kSteps * padded);
     Vec* A = scratch.take(span.blocks * padded);
@@ -140,7 +140,7 @@ inline void scan_forward(const ScanCall& call, int64_t unit) {
             load_rows(call.z, span, block, start, steps, kSteps, call.half, z);
             for (int64_t t = 0; t < kSteps; ++t) y[t] *= z[t] * sigmoid(z[t]);
             for (int64_t t = 0; t < steps; ++t) {
-                foresee<true>(call.y, span.row, start + t + kSteps, first, call.half);
+                foresee(call.y, span.row, start + t + kSteps, first, call.half);
                 int64_t at = offset(call.y, span.row, start + t) + first;
                 store(call.y.data, at, lanes, call.half, y[t]);
             }

@@ -83,7 +83,7 @@ inline void begin_block(const ScanCall& call, const Span& span, int64_t b, int64
     load_rows(call.dy, span, b, start, steps, -kSteps, call.half, block->dout);
     for (int64_t t = 0; t < steps; ++t)
         for (const Series* made : {&call.du, &call.ddt, &call.dz})
-            foresee<true>(*made, span.row, start + t, first, call.half);
+            foresee(*made, span.row, start + t, first, call.half);
     Vec skip = load(call.D, first, lanes, false);
     for (int64_t t = 0; t < kSteps; ++t) {
         block->gate[t] = sigmoid(block->z[t]);
@@ -114,7 +114,7 @@ inline void end_block(const ScanCall& call, const Span& span, int64_t b, int64_t
 
 inline void scan_backward(const ScanCall& call, int64_t unit) {
     FlushDenormals flush;
-    Span span(call.batch, call.channels, unit);
+    Span span = unit_span(call, unit);
     int64_t padded = round_up(call.state, kStatePad), matrix = span.blocks * padded;
     constexpr int64_t kBlock = sizeof(Block) / sizeof(Vec), kSums = kSteps * kTile;
     Scratch scratch(3 * matrix + 2 * span.blocks + span.blocks * kBlock + 2 * kSums +
@@ -191,7 +191,7 @@ inline void scan_reduce(const ScanCall& call, int64_t unit) {
         }
         return;
     }
-    Span span(call.batch, call.channels, unit - call.batch);
+    Span span = unit_span(call, unit - call.batch);
     int64_t matrix = span.blocks * padded, size = matrix + 2 * span.blocks;
     Scratch scratch(size);
     Vec* sums = scratch.take(size);

@@ -169,8 +169,8 @@ class Scratch {
 // The batch row and the channels of one unit.
 struct Span {
     int64_t row, group, first, count, blocks;
-    Span(int64_t batch, int64_t channels, int64_t unit) {
-        int64_t size = unit_channels(batch, channels), per_row = units_per_row(batch, channels);
+    Span(int64_t channels, int64_t unit, int64_t size) {
+        int64_t per_row = (channels + size - 1) / size;
         row = unit / per_row;
         group = unit % per_row;
         first = group * size;
@@ -182,6 +182,12 @@ struct Span {
         return left < LANES ? left : LANES;
     }
 };
+
+// The channels of one unit where the cut is by the shape alone.
+template <typename Call>
+inline Span unit_span(const Call& call, int64_t unit) {
+    return Span(call.channels, unit, unit_channels(call.batch, call.channels));
+}
 
 inline int64_t offset(const Series& series, int64_t row, int64_t step) {
     return row * series.batch_stride + step * series.step_stride;
