@@ -114,6 +114,7 @@ def status(name: str, device: str) -> Status:
     return _status(name, device, convolves=False)
 
 
+@torch.compiler.disable
 def _status(name: str, device: str, *, convolves: bool) -> Status:
     with _checking:
         return _check(name, device, convolves)

@@ -11,6 +11,7 @@ from types import ModuleType
 
 import pytest
 import torch
+from kernels import scan_cases
 from torch import Tensor
 
 from forecasting.kernels import cuda_conv, mamba_ssm_scan
@@ -61,24 +62,12 @@ def doors():
     importlib.import_module("mamba_ssm.ops.selective_scan_interface")
 
 
-def make_inputs(shape: tuple[int, int, int, int], dtype: torch.dtype) -> dict[str, Tensor]:
-    batch, length, channels, state = shape
-    generator = torch.Generator().manual_seed(length)
-
-    def normal(*size: int) -> Tensor:
-        return torch.randn(*size, generator=generator, dtype=torch.float64)
-
-    inputs = {
-        "u": normal(batch, length, channels),
-        "dt": normal(batch, length, channels),
-        "A": -normal(channels, state).exp(),
-        "B": normal(batch, length, state),
-        "C": normal(batch, length, state),
-        "D": normal(channels),
-        "z": normal(batch, length, channels),
-        "dt_bias": normal(channels) - 1,
-    }
-    return {name: x.to(dtype).requires_grad_() for name, x in inputs.items()}
+def make_inputs(
+    batch: int, length: int, channels: int, state: int, dtype: torch.dtype
+) -> dict[str, Tensor]:
+    """Without an initial state, which mamba-ssm does not take."""
+    inputs = scan_cases.make_inputs(batch, length, channels, state, dtype)
+    return {name: inputs[name] for name in NAMES}
 
 
 def run(scan, inputs: dict[str, Tensor], results: slice) -> dict[str, Tensor]:
@@ -108,15 +97,15 @@ def worst(found: dict[str, Tensor], truth: dict[str, Tensor]) -> tuple[float, st
     "results", [slice(0, 1), slice(1, 2), slice(0, 2)], ids=["y", "h_last", "both"]
 )
 def test_scan_equals_our_reference(shape, results):
-    truth = run(selective_scan_reference, make_inputs(shape, torch.float64), results)
-    found = run(mamba_ssm_scan.scan, make_inputs(shape, torch.float32), results)
+    truth = run(selective_scan_reference, make_inputs(*shape, torch.float64), results)
+    found = run(mamba_ssm_scan.scan, make_inputs(*shape, torch.float32), results)
     assert all(x.dtype == torch.float32 for x in found.values())
     error, name = worst(found, truth)
     assert error < 1e-5, name
 
 
 def test_half_precision_keeps_types_and_a_float32_state():
-    inputs = make_inputs((2, 37, 3, 16), torch.bfloat16)
+    inputs = make_inputs(2, 37, 3, 16, torch.bfloat16)
     found = run(mamba_ssm_scan.scan, inputs, slice(0, 1))
     assert {name: x.dtype for name, x in found.items()} == {
         name: torch.float32 if name == "h_last" else torch.bfloat16 for name in found
@@ -127,7 +116,7 @@ def test_half_precision_keeps_types_and_a_float32_state():
 
 
 def test_the_last_state_of_frozen_inputs_needs_no_gradient():
-    inputs = {k: x.detach() for k, x in make_inputs((2, 7, 5, 4), torch.float32).items()}
+    inputs = {k: x.detach() for k, x in make_inputs(2, 7, 5, 4, torch.float32).items()}
     y, h_last = mamba_ssm_scan.scan(*inputs.values())
     assert not y.requires_grad
     assert not h_last.requires_grad
@@ -137,7 +126,7 @@ def test_the_last_state_of_frozen_inputs_needs_no_gradient():
 
 
 def test_an_initial_state_is_refused():
-    inputs = make_inputs((1, 2, 3, 4), torch.float32)
+    inputs = make_inputs(1, 2, 3, 4, torch.float32)
     with pytest.raises(ValueError, match="h0 is given"):
         mamba_ssm_scan.scan(*inputs.values(), torch.zeros(1, 3, 4))
 

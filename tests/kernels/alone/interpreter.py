@@ -2,12 +2,12 @@
 
 import pytest
 import torch
+from kernels.scan_cases import NAMES, make_inputs
 from torch import Tensor
 
 from forecasting.kernels import triton_scan
 from forecasting.kernels.reference import selective_scan_reference
 
-NAMES = ("u", "dt", "A", "B", "C", "D", "z", "dt_bias", "h0")
 SERIES = ("u", "dt", "B", "C", "z")
 
 # (batch, length, channels, state): one of each, odd everything, several chunks and blocks, padding.
@@ -22,27 +22,6 @@ SHAPES = [
     (1, 35, 9, 100),
     (1, 5, 17, 256),
 ]
-
-
-def make_inputs(shape: tuple[int, int, int, int], dtype: torch.dtype) -> dict[str, Tensor]:
-    batch, length, channels, state = shape
-    generator = torch.Generator().manual_seed(length)
-
-    def normal(*size: int) -> Tensor:
-        return torch.randn(*size, generator=generator, dtype=torch.float64)
-
-    inputs = {
-        "u": normal(batch, length, channels),
-        "dt": normal(batch, length, channels),
-        "A": -normal(channels, state).exp(),
-        "B": normal(batch, length, state),
-        "C": normal(batch, length, state),
-        "D": normal(channels),
-        "z": normal(batch, length, channels),
-        "dt_bias": normal(channels) - 1,
-        "h0": normal(batch, channels, state),
-    }
-    return {name: x.to(dtype).requires_grad_() for name, x in inputs.items()}
 
 
 def doubled(inputs: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -84,7 +63,7 @@ def assert_close_but_for_underflow(
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_results_and_all_gradients_in_float32(shape):
-    inputs = make_inputs(shape, torch.float64)
+    inputs = make_inputs(*shape, torch.float64)
     found = run(
         triton_scan.scan, {k: x.detach().float().requires_grad_() for k, x in inputs.items()}
     )
@@ -94,7 +73,7 @@ def test_results_and_all_gradients_in_float32(shape):
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.bfloat16, 1e-2), (torch.float16, 2e-3)])
 def test_half_precision_is_rounded_at_the_doors_only(dtype, tolerance):
-    inputs = make_inputs((2, 37, 9, 16), dtype)
+    inputs = make_inputs(2, 37, 9, 16, dtype)
     found = run(triton_scan.scan, inputs)
     truth = run(selective_scan_reference, doubled(inputs))
     assert {name: x.dtype for name, x in found.items()} == {
@@ -106,7 +85,7 @@ def test_half_precision_is_rounded_at_the_doors_only(dtype, tolerance):
 
 
 def test_series_of_different_types_lose_nothing():
-    inputs = make_inputs((2, 9, 5, 4), torch.float32)
+    inputs = make_inputs(2, 9, 5, 4, torch.float32)
     inputs["B"] = inputs["B"].detach().bfloat16().requires_grad_()
     inputs["z"] = inputs["z"].detach().half().requires_grad_()
     found, truth = run(triton_scan.scan, inputs), run(selective_scan_reference, doubled(inputs))
@@ -118,7 +97,7 @@ def test_series_of_different_types_lose_nothing():
 
 @pytest.mark.parametrize("strength", [30.0, 300.0, 1e4])
 def test_the_strongest_decay_stays_finite_and_right(strength):
-    inputs = make_inputs((2, 20, 3, 4), torch.float32)
+    inputs = make_inputs(2, 20, 3, 4, torch.float32)
     inputs["dt"] = torch.full_like(inputs["dt"], 20.0).requires_grad_()
     inputs["A"] = torch.full_like(inputs["A"], -strength / 20).requires_grad_()
     assert_close_but_for_underflow(
@@ -128,7 +107,7 @@ def test_the_strongest_decay_stays_finite_and_right(strength):
 
 @pytest.mark.filterwarnings("ignore:overflow encountered in exp")  # 1 / (1 + inf) is meant
 def test_enormous_steps_and_gates_stay_finite():
-    inputs = make_inputs((1, 9, 3, 4), torch.float32)
+    inputs = make_inputs(1, 9, 3, 4, torch.float32)
     for name in ("dt", "z"):
         inputs[name] = (1e4 * inputs[name].detach()).requires_grad_()
     assert_close_but_for_underflow(
@@ -137,7 +116,7 @@ def test_enormous_steps_and_gates_stay_finite():
 
 
 def test_small_steps_keep_their_relative_precision():
-    inputs = make_inputs((1, 40, 3, 4), torch.float32)
+    inputs = make_inputs(1, 40, 3, 4, torch.float32)
     inputs["dt_bias"] = (inputs["dt_bias"].detach() - 10).requires_grad_()  # steps near 1e-5
     inputs["h0"] = torch.zeros_like(inputs["h0"]).requires_grad_()
     found, truth = run(triton_scan.scan, inputs), run(selective_scan_reference, doubled(inputs))
@@ -146,7 +125,7 @@ def test_small_steps_keep_their_relative_precision():
 
 
 def test_no_initial_state_is_the_zero_state():
-    inputs = make_inputs((2, 9, 3, 4), torch.float32)
+    inputs = make_inputs(2, 9, 3, 4, torch.float32)
     inputs["h0"] = torch.zeros_like(inputs["h0"])
     with_zeros = triton_scan.scan(*inputs.values())
     for a, b in zip(triton_scan.scan(*(inputs | {"h0": None}).values()), with_zeros, strict=True):
@@ -160,7 +139,7 @@ def test_gradient_through_one_result_alone(used):
         (triton_scan.scan, torch.float32),
         (selective_scan_reference, torch.float64),
     ):
-        inputs = make_inputs((2, 11, 3, 4), dtype)
+        inputs = make_inputs(2, 11, 3, 4, dtype)
         loss = scan(*inputs.values())[used].square().sum()
         grads.append(torch.autograd.grad(loss, list(inputs.values()), allow_unused=True))
     for name, a, b in zip(NAMES, *grads, strict=True):
@@ -169,7 +148,7 @@ def test_gradient_through_one_result_alone(used):
 
 
 def test_strided_inputs_give_the_bits_of_contiguous_ones():
-    inputs = make_inputs((2, 9, 4, 5), torch.float32)
+    inputs = make_inputs(2, 9, 4, 5, torch.float32)
     strided = {k: torch.stack([x, -x], dim=-1).detach()[..., 0] for k, x in inputs.items()}
     assert not any(x.is_contiguous() for x in strided.values())
     found = run(triton_scan.scan, {k: x.requires_grad_() for k, x in strided.items()})
@@ -178,7 +157,7 @@ def test_strided_inputs_give_the_bits_of_contiguous_ones():
 
 
 def test_without_gradients_the_same_bits():
-    inputs = make_inputs((2, 70, 3, 4), torch.float32)
+    inputs = make_inputs(2, 70, 3, 4, torch.float32)
     with torch.no_grad():
         y, h = triton_scan.scan(*inputs.values())
     kept = triton_scan.scan(*inputs.values())
@@ -187,7 +166,7 @@ def test_without_gradients_the_same_bits():
 
 
 def test_carrying_the_state_over_a_cut_changes_nothing():
-    inputs = {k: x.detach() for k, x in make_inputs((2, 40, 3, 4), torch.float32).items()}
+    inputs = {k: x.detach() for k, x in make_inputs(2, 40, 3, 4, torch.float32).items()}
     whole, last = triton_scan.scan(*inputs.values())
     h, parts = inputs["h0"], []
     for at in (slice(0, 13), slice(13, 14), slice(14, 40)):
@@ -199,7 +178,7 @@ def test_carrying_the_state_over_a_cut_changes_nothing():
 
 
 def test_the_future_does_not_reach_the_past():
-    inputs = {k: x.detach() for k, x in make_inputs((2, 40, 3, 4), torch.float32).items()}
+    inputs = {k: x.detach() for k, x in make_inputs(2, 40, 3, 4, torch.float32).items()}
     y, _ = triton_scan.scan(*inputs.values())
     for name in SERIES:
         inputs[name] = inputs[name].clone()
@@ -210,13 +189,13 @@ def test_the_future_does_not_reach_the_past():
 
 def test_backward_repeats_bit_for_bit():
     first, second = (
-        run(triton_scan.scan, make_inputs((2, 35, 34, 16), torch.float32)) for _ in range(2)
+        run(triton_scan.scan, make_inputs(2, 35, 34, 16, torch.float32)) for _ in range(2)
     )
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
 def test_backward_leaves_the_gradient_that_came_in_alone():
-    inputs = make_inputs((1, 3, 32, 1), torch.float32)  # a tile of this shape needs no copy
+    inputs = make_inputs(1, 3, 32, 1, torch.float32)  # a tile of this shape needs no copy
     _, h_last = triton_scan.scan(*inputs.values())
     came_in = torch.randn_like(h_last)
     kept = came_in.clone()
@@ -225,6 +204,6 @@ def test_backward_leaves_the_gradient_that_came_in_alone():
 
 
 def test_an_empty_batch():
-    found = run(triton_scan.scan, make_inputs((0, 5, 3, 4), torch.float32))
+    found = run(triton_scan.scan, make_inputs(0, 5, 3, 4, torch.float32))
     assert (found["y"].shape, found["h_last"].shape) == ((0, 5, 3), (0, 3, 4))
     assert all(found[name].count_nonzero() == 0 for name in NAMES)
