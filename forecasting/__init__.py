@@ -8,6 +8,7 @@
     score = fc.evaluate(model, prices)
     book = fc.backtest(model, prices, strategy="long_short", cost_bps=5)
     fc.report(model, prices, "report.html")
+    fc.compare(prices, ["jamba-small", "transformer-small"]).table()
 
 Rooms, from the top; each looks down only:
 
@@ -35,9 +36,11 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 if TYPE_CHECKING:
     from forecasting.forecast.forecast import Forecast as Forecast
     from forecasting.forecaster.network_forecaster import load_forecaster as load_model
+    from forecasting.forecaster.stream import StreamingForecaster as StreamingForecaster
     from forecasting.market.panel import Panel as Panel
     from forecasting.market.simulated import simulate as simulate
     from forecasting.training.train import train as train
+    from forecasting.workflow.compare import compare as compare
     from forecasting.workflow.judging import backtest as backtest
     from forecasting.workflow.judging import evaluate as evaluate
     from forecasting.workflow.judging import report as report
@@ -46,7 +49,9 @@ if TYPE_CHECKING:
 _FACE = {
     "Forecast": "forecasting.forecast.forecast:Forecast",
     "Panel": "forecasting.market.panel:Panel",
+    "StreamingForecaster": "forecasting.forecaster.stream:StreamingForecaster",
     "backtest": "forecasting.workflow.judging:backtest",
+    "compare": "forecasting.workflow.compare:compare",
     "evaluate": "forecasting.workflow.judging:evaluate",
     "load": "forecasting.workflow.loading:load",
     "load_model": "forecasting.forecaster.network_forecaster:load_forecaster",
@@ -54,8 +59,8 @@ _FACE = {
     "simulate": "forecasting.market.simulated:simulate",
     "train": "forecasting.training.train:train",
 }
-__all__ = ["Forecast", "Panel", "__version__", "backtest", "evaluate", "load"]
-__all__ += ["load_model", "report", "simulate", "train"]
+__all__ = ["Forecast", "Panel", "StreamingForecaster", "__version__", "backtest", "compare"]
+__all__ += ["evaluate", "load", "load_model", "report", "simulate", "train"]
 
 
 class _Face(ModuleType):

@@ -73,7 +73,6 @@ def test_an_unquoted_date_is_a_date():
         ("networ.hidden_size=3", "did you mean 'network'"),
         ("network.attn_layer_offset=3", "attn_layer_offset 3 must be smaller than"),
         ("network.expert_layer_offset=2", "expert_layer_offset 2 must be smaller than"),
-        ("network.attn_layer_offset=0", "attention is never first"),
         ("network.num_attention_heads=5", "multiple of num_attention_heads"),
         ("network.num_experts_per_tok=9", "must not exceed num_experts"),
         ("network.dropout=1.0", "network.dropout = 1.0"),
@@ -125,6 +124,14 @@ def test_an_unknown_name_suggests_the_nearest():
 def test_a_recipe_cannot_be_changed():
     with pytest.raises(ValueError, match="frozen"):
         load_recipe("jamba-tiny").name = "other"  # type: ignore[misc]
+
+
+def test_what_is_allowed_but_poor_is_doubted():
+    assert load_recipe("jamba-tiny").network.doubts() == ()
+    (doubt,) = load_recipe("jamba-tiny", ("network.attn_layer_offset=0",)).network.doubts()
+    assert doubt.startswith("attn_layer_offset is 0: ")
+    assert load_recipe("gru-twin").network.doubts() == ()
+    assert NetworkConfig(mixer="attention", attn_layer_offset=0).doubts() == ()
 
 
 def test_defaults_are_the_shipped_recipe_except_what_it_says():

@@ -9,6 +9,7 @@ import typer
 
 from forecasting import __version__
 from forecasting.cli.backtest import backtest
+from forecasting.cli.compare import compare
 from forecasting.cli.doctor import doctor
 from forecasting.cli.evaluate import evaluate
 from forecasting.cli.fetch import fetch
@@ -44,7 +45,7 @@ def about(
     """Honest stock forecasting: distributions, verdicts against baselines, costed backtests."""
 
 
-for verb in (fetch, train, evaluate, forecast, backtest, report, models, doctor):
+for verb in (fetch, train, evaluate, compare, forecast, backtest, report, models, doctor):
     app.command()(verb)
 
 

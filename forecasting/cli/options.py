@@ -25,6 +25,13 @@ def complete_recipe(incomplete: str) -> list[str]:
     return sorted(name for name in names if name.startswith(incomplete))
 
 
+def complete_recipes(incomplete: str) -> list[str]:
+    """Continuations of a list of shipped recipes, of which the last is being typed."""
+    chosen, comma, last = incomplete.rpartition(",")
+    named = chosen.split(",")
+    return [f"{chosen}{comma}{name}" for name in complete_recipe(last) if name not in named]
+
+
 def complete_source(incomplete: str) -> list[str]:
     """Named price sources that begin like the word being typed."""
     from forecasting.market.sources import SOURCE_NAMES

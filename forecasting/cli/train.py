@@ -2,23 +2,46 @@
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from forecasting.cli import options
+
+if TYPE_CHECKING:  # they take seconds to import, which an error should not have to wait for
+    from forecasting.config import Recipe
+    from forecasting.forecaster.network_forecaster import NetworkForecaster
+
+Tune = Literal["all", "head", "adapters"]
 
 
 def train(
     tickers: options.Tickers = None,
     prices: options.Prices = "sample",
     recipe: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="Recipe name under models/, or a YAML file.",
+            help="Recipe name under models/, or a YAML file; jamba-tiny, or the one of --from, by "
+            "default.",
             autocompletion=options.complete_recipe,
         ),
-    ] = "jamba-tiny",
+    ] = None,
+    from_: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="MODEL",
+            help="Start from the weights of a trained model: its folder or name.",
+            autocompletion=options.complete_model,
+        ),
+    ] = None,
+    tune: Annotated[
+        Tune,
+        typer.Option(
+            help="What of --from learns on: all, the head and the norms, or these and low-rank "
+            "adapters."
+        ),
+    ] = "all",
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", help="Change the recipe: section.key=value. Repeatable."),
@@ -44,31 +67,64 @@ def train(
     Writes a model folder, tracks the run in MLflow, and says what the model learnt over the
     baseline that it started as.
     """
-    from forecasting.cli.printing import print_json, print_text
+    from forecasting.cli.printing import print_json, print_notes
     from forecasting.cli.progress import progress_line
-    from forecasting.config import load_recipe
 
     seeds = [] if seed is None else [f"training.seed={seed}"]
-    resolved = load_recipe(recipe, (*(set_ or []), *seeds))
+    resolved = _recipe(recipe, (*(set_ or []), *seeds), from_, tune)
+    doubts = resolved.network.doubts()
     with progress_line("loading", visible=not as_json):
         from forecasting.market.sources import load_prices
 
         panel = load_prices(prices, tickers, start=start, end=end, missing=missing)
         from forecasting.training.train import train as train_model
 
+    if not as_json:
+        print_notes(doubts)
     model = train_model(
         panel,
         resolved,
+        from_model=from_,
+        tune=tune,
         out=out,
         twin=twin,
         resume=resume,
         overwrite=overwrite,
         progress=not as_json,
     )
-    metrics, corpus = model.files.metrics, model.corpus
     if as_json:
-        print_json({"model": str(model.folder), "metrics": metrics, "corpus": corpus.model_dump()})
+        metrics, corpus = model.files.metrics, model.corpus
+        notes = [*doubts, *corpus.notes()]
+        print_json(
+            {
+                "model": str(model.folder),
+                "metrics": metrics,
+                "corpus": corpus.model_dump(),
+                "notes": notes,
+            }
+        )
         return
+    _print_result(model)
+    following = ["forecasting", "evaluate", str(model.folder), *(tickers or ()), "--prices", prices]
+    print(f"next: {shlex.join(following)}")
+
+
+def _recipe(name: str | None, settings: tuple[str, ...], from_: str | None, tune: Tune) -> "Recipe":
+    """The recipe with its settings; without a model to start from torch is not needed for it."""
+    if from_ is None and tune == "all":
+        from forecasting.config import load_recipe
+
+        return load_recipe(name or "jamba-tiny", settings)
+    from forecasting.training.examples import choose_recipe, start_from
+
+    return choose_recipe(name, settings, start_from(from_, tune))
+
+
+def _print_result(model: "NetworkForecaster") -> None:
+    """Say what was trained, what it learnt, and where it lies."""
+    from forecasting.cli.printing import print_notes, print_text
+
+    metrics, corpus = model.files.metrics, model.corpus
     gain = metrics["baseline_validation_nll"] - metrics["validation_nll"]
     print_text(
         f"{model.name}: {len(corpus.tickers)} tickers, features {corpus.features}, "
@@ -77,6 +133,11 @@ def train(
     print_text(
         f"validation gain over EWMA-t {gain:+.4f} nats a bar (it chose the weights: no verdict)"
     )
+    for parent in corpus.parents[-1:]:
+        own = metrics["zero_shot_validation_nll"] - metrics["validation_nll"]
+        print_text(
+            f"validation gain over {parent.name}, where it starts, {own:+.4f} nats a bar "
+            f"({parent.tune}: {metrics['learning_parameters']:,} parameters learnt)"
+        )
+    print_notes(corpus.notes())
     print(f"model in {model.folder}, MLflow run {metrics['mlflow_run_id']}")
-    following = ["forecasting", "evaluate", str(model.folder), *(tickers or ()), "--prices", prices]
-    print(f"next: {shlex.join(following)}")

@@ -1,13 +1,14 @@
 """The corpus manifest: which prices a model has seen, and up to when.
 
-It travels with the weights, so that a later evaluation knows which dates are out of sample.
+It travels with the weights, so that a later evaluation knows which dates are out of sample. What
+the pre-trained model saw, whose weights a training started from, counts as seen.
 """
 
 import hashlib
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 
 from forecasting.market.panel import Panel, day
 from forecasting.market.sequences import Sequences
@@ -34,6 +35,34 @@ class Member(BaseModel):
     sha256: str
 
 
+class Parent(BaseModel):
+    """A pre-trained model whose weights a training started from, and what it had seen.
+
+    Attributes:
+        name: Name of its recipe.
+        weights: Hash of the weights.
+        tune: What of them the training changed: see `forecasting.nn.adapters`.
+        source: Its prices' source, in words.
+        vintage: Hash of its prices.
+        tickers: Tickers that it was trained on.
+        first: First bar that it saw.
+        last: Last bar that it saw.
+        test_start: Its as-of lock.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    weights: str
+    tune: str
+    source: str
+    vintage: str
+    tickers: tuple[str, ...]
+    first: Time
+    last: Time
+    test_start: Time
+
+
 class Corpus(BaseModel):
     """What a model was trained and validated on.
 
@@ -44,8 +73,10 @@ class Corpus(BaseModel):
         features: Resolved feature variant.
         feature_names: Order of the feature axis.
         validation_start: First bar of the validation span.
-        test_start: First bar that neither training nor validation has seen: the as-of lock.
-        members: Ticker to what was seen of it, bars before `test_start` only.
+        test_start: First bar that neither this training nor one of `parents` has seen: the as-of
+            lock.
+        members: Ticker to what this training and its validation saw of it.
+        parents: The pre-trained models that the weights descend from, the oldest first.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -58,6 +89,13 @@ class Corpus(BaseModel):
     validation_start: Time
     test_start: Time
     members: dict[str, Member]
+    parents: tuple[Parent, ...] = ()
+
+    @model_validator(mode="after")
+    def _locked(self) -> "Corpus":
+        if any(_instant(parent.test_start) > _instant(self.test_start) for parent in self.parents):
+            raise ValueError("test_start lies before that of a parent")
+        return self
 
     @property
     def tickers(self) -> tuple[str, ...]:
@@ -66,13 +104,51 @@ class Corpus(BaseModel):
 
     def seen(self, start: np.datetime64) -> bool:
         """Whether a span that begins at `start` reaches back into the corpus."""
-        return bool(start < np.datetime64(self.test_start, "ns"))
+        return bool(start < _instant(self.test_start))
+
+    def knows(self, ticker: str) -> bool:
+        """Whether this training or one of its parents' has seen a ticker."""
+        return ticker in self.members or any(ticker in parent.tickers for parent in self.parents)
+
+    def notes(self) -> tuple[str, ...]:
+        """What flatters the validation score: a pre-trained model that saw bars of its span."""
+        return tuple(
+            f"The validation score flatters: {parent.name}, where the weights come from, had seen "
+            f"bars before {parent.test_start[:10]}, and validation begins on "
+            f"{self.validation_start[:10]}."
+            for parent in self.parents[-1:]  # its lock is that of all its own parents too
+            if _instant(parent.test_start) > _instant(self.validation_start)
+        )
+
+    def as_parent(self, name: str, weights: str, tune: str) -> Parent:
+        """The entry of this corpus' model in the corpus of a training that starts from it."""
+        members = self.members.values()
+        return Parent(
+            name=name,
+            weights=weights,
+            tune=tune,
+            source=self.source,
+            vintage=self.vintage,
+            tickers=self.tickers,
+            first=min(members, key=lambda member: _instant(member.first)).first,
+            last=max(members, key=lambda member: _instant(member.last)).last,
+            test_start=self.test_start,
+        )
 
 
-def describe_corpus(sequences: Sequences, dates: SplitDates) -> Corpus:
-    """The manifest of a training panel, cut at the first test bar."""
+def describe_corpus(
+    sequences: Sequences, dates: SplitDates, parents: tuple[Parent, ...] = ()
+) -> Corpus:
+    """The manifest of a training panel, cut at the first test bar.
+
+    Args:
+        sequences: Rows of the panel.
+        dates: Its split.
+        parents: The models that the weights descend from; the lock is the latest of all.
+    """
     panel = sequences.panel
     seen = panel.times < dates.test_start
+    lock = max([dates.test_start, *(_instant(parent.test_start) for parent in parents)])
     return Corpus(
         source=panel.source,
         interval=panel.interval,
@@ -80,13 +156,18 @@ def describe_corpus(sequences: Sequences, dates: SplitDates) -> Corpus:
         features=sequences.variant,
         feature_names=sequences.feature_names,
         validation_start=str(dates.validation_start),
-        test_start=str(dates.test_start),
+        test_start=str(lock),
         members={
             ticker: _member(panel, k, seen)
             for k, ticker in enumerate(panel.tickers)
             if (panel.mask[:, k] & seen).any()
         },
+        parents=parents,
     )
+
+
+def _instant(time: str) -> np.datetime64:
+    return np.datetime64(time, "ns")
 
 
 def _member(panel: Panel, ticker: int, seen: np.ndarray) -> Member:

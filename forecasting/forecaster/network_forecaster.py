@@ -10,7 +10,7 @@ from forecasting.errors import DataError, ModelFileError
 from forecasting.forecast.forecast import Forecast
 from forecasting.forecaster.corpus import Corpus
 from forecasting.forecaster.model_folder import ModelFiles, find_model, read_folder, read_weights
-from forecasting.market.features import feature_names
+from forecasting.market.features import GAP_FEATURE, feature_names
 from forecasting.market.panel import Panel
 from forecasting.market.sequences import Sequences, make_sequences
 from forecasting.nn.network import ForecastNetwork
@@ -51,11 +51,7 @@ class NetworkForecaster:
             DataError: The panel lacks columns that the model was trained with, is of another
                 interval, or a history is too short.
         """
-        if prices.interval != self.corpus.interval:
-            raise DataError(
-                f"{prices.source} has {prices.interval} bars: {self.name} was trained on "
-                f"{self.corpus.interval} bars. Use prices of that interval, or train on these."
-            )
+        self.require_interval(prices)
         data = self.files.recipe.data
         sequences = make_sequences(
             prices,
@@ -74,21 +70,34 @@ class NetworkForecaster:
             loc=sequences.to_grid(law[..., 0] * scale),
             scale=sequences.to_grid(law[..., 1] * scale),
             df=sequences.to_grid(law[..., 2]),
-            notes=self._notes(prices),
+            notes=self.notes(prices.tickers),
         )
 
-    def _notes(self, prices: Panel) -> tuple[str, ...]:
+    def require_interval(self, prices: Panel) -> None:
+        """Refuse bars of another interval.
+
+        Raises:
+            DataError: They are.
+        """
+        if prices.interval != self.corpus.interval:
+            raise DataError(
+                f"{prices.source} has {prices.interval} bars: {self.name} was trained on "
+                f"{self.corpus.interval} bars. Use prices of that interval, or train on these."
+            )
+
+    def notes(self, tickers: tuple[str, ...]) -> tuple[str, ...]:
+        """What a reader of a forecast of these tickers has to know."""
         notes = []
-        if len(prices.tickers) < len(self.corpus.tickers) / 2:
-            few = len(prices.tickers)
+        if len(tickers) < len(self.corpus.tickers) / 2:
+            few = len(tickers)
             notes.append(
                 f"Market features come from {few} ticker{'s' if few > 1 else ''}; {self.name} was "
                 f"trained on {len(self.corpus.tickers)}."
             )
-        strangers = sorted(set(prices.tickers) - set(self.corpus.tickers))
+        strangers = sorted(t for t in tickers if not self.corpus.knows(t))
         if strangers:
             notes.append(
-                f"{len(strangers)} of {len(prices.tickers)} tickers were not in training "
+                f"{len(strangers)} of {len(tickers)} tickers were not in training "
                 f"({', '.join(strangers[:5])}{' ...' if len(strangers) > 5 else ''})."
             )
         return tuple(notes)
@@ -111,9 +120,10 @@ def network_law(network: ForecastNetwork, sequences: Sequences) -> np.ndarray:
     return law
 
 
-def build_network(recipe: Recipe, n_features: int) -> ForecastNetwork:
+def build_network(recipe: Recipe, features: tuple[str, ...]) -> ForecastNetwork:
     """An untrained network of a recipe; its weights depend on torch's random state."""
-    return ForecastNetwork(recipe.network, n_features, len(recipe.data.horizons))
+    gap = features.index(GAP_FEATURE)
+    return ForecastNetwork(recipe.network, len(features), len(recipe.data.horizons), gap)
 
 
 def load_forecaster(name_or_folder: str | Path) -> NetworkForecaster:
@@ -131,6 +141,6 @@ def load_forecaster(name_or_folder: str | Path) -> NetworkForecaster:
             f"expected those of this version's {files.corpus.features!r}. Train the model again."
         )
     with torch.random.fork_rng(devices=[]):
-        network = build_network(files.recipe, len(files.corpus.feature_names))
+        network = build_network(files.recipe, files.corpus.feature_names)
     network.load_state_dict(read_weights(folder, network.state_dict()))
     return NetworkForecaster(files, network, folder)

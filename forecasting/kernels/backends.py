@@ -114,7 +114,7 @@ def status(name: str, device: str) -> Status:
     return _status(name, device, convolves=False)
 
 
-@torch.compiler.disable
+@torch.compiler.disable  # type: ignore[untyped-decorator]
 def _status(name: str, device: str, *, convolves: bool) -> Status:
     with _checking:
         return _check(name, device, convolves)

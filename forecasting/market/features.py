@@ -9,63 +9,16 @@ volatility.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float
 
 from forecasting.errors import DataError
+from forecasting.market.bars import Bars, Quantity, Series, ticker_bars
 from forecasting.market.panel import Panel
-from forecasting.market.volatility import ewma_volatility, range_variance, trailing_mean
-
-Series = Float[np.ndarray, " bar"]
 
 # Keeps the logarithm finite on a bar that did not move; one hundredth of the usual variance.
 _FLOOR = 0.01
-
-
-@dataclass(frozen=True, eq=False)
-class Bars:
-    """One ticker's own bars, gaps closed up: what a feature is computed from."""
-
-    times: np.ndarray
-    columns: dict[str, Series]
-    decay: float
-
-    @cached_property
-    def log_return(self) -> Series:
-        """Decimal log return of the adjusted close; NaN on the first bar."""
-        return np.concatenate([[np.nan], np.diff(np.log(self.columns["adj_close"]))])
-
-    @cached_property
-    def volatility(self) -> Series:
-        """EWMA volatility known at the close of each bar."""
-        return ewma_volatility(self.log_return, self.decay)
-
-    @cached_property
-    def known_before(self) -> Series:
-        """EWMA volatility known one bar earlier."""
-        return np.concatenate([[np.nan], self.volatility[:-1]])
-
-    @cached_property
-    def gap_days(self) -> Series:
-        """Calendar days since the previous bar; NaN on the first."""
-        return np.concatenate([[np.nan], np.diff(self.times) / np.timedelta64(1, "s") / 86_400])
-
-    @cached_property
-    def overnight(self) -> Series:
-        """Log return from the previous adjusted close to this open; NaN on the first bar."""
-        adjusted_open = self.columns["open"] * self.columns["adj_close"] / self.columns["close"]
-        previous = self.columns["adj_close"][:-1]
-        return np.concatenate([[np.nan], np.log(adjusted_open[1:] / previous)])
-
-    @cached_property
-    def range_variance(self) -> Series:
-        """Parkinson's range variance plus the squared overnight return."""
-        # The open is divided by itself over the gap, which puts both on today's price basis.
-        open_ = self.columns["open"]
-        previous = open_ / np.exp(self.overnight)
-        return range_variance(open_, self.columns["high"], self.columns["low"], previous)
 
 
 @dataclass(frozen=True)
@@ -89,26 +42,27 @@ class Feature:
 
 def _trailing_return(length: int) -> Callable[[Bars], Series]:
     def compute(bars: Bars) -> Series:
-        total = trailing_mean(bars.log_return, length) * length
+        total = bars.trailing_mean("log_return", length) * length
         return np.arcsinh(total / (bars.volatility * np.sqrt(length)))
 
     return compute
 
 
-def _log_ratio(variance: str, length: int) -> Callable[[Bars], Series]:
+def _log_ratio(variance: Quantity, length: int) -> Callable[[Bars], Series]:
     def compute(bars: Bars) -> Series:
-        values = bars.log_return**2 if variance == "return" else bars.range_variance
-        return np.log(trailing_mean(values, length) / bars.volatility**2 + _FLOOR)
+        return np.log(bars.trailing_mean(variance, length) / bars.volatility**2 + _FLOOR)
 
     return compute
 
 
 def _volume_surprise(bars: Bars) -> Series:
-    volume = bars.columns["volume"]
-    usual = np.concatenate([[np.nan], trailing_mean(volume, 22)[:-1]])
+    usual = bars.mean_before("volume", 22)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(usual > 0, np.log(volume / usual + _FLOOR), np.nan)
+        return np.where(usual > 0, np.log(bars.volume / usual + _FLOOR), np.nan)
 
+
+# Own feature of every variant: how long the bar before lies back.
+GAP_FEATURE = "log_gap"
 
 _OHLC = ("open", "high", "low", "close")
 
@@ -125,15 +79,27 @@ OWN_FEATURES: tuple[Feature, ...] = (
         for n in (5, 22, 66)
     ),
     Feature("log_volatility", 22, (), lambda bars: np.log(bars.volatility), "log s_t"),
-    Feature("log_gap", 2, (), lambda bars: np.log(bars.gap_days), "log calendar days since a bar"),
+    Feature(
+        GAP_FEATURE, 2, (), lambda bars: np.log(bars.gap_days), "log calendar days since a bar"
+    ),
     *(
         Feature(
-            f"log_square_{n}", max(n, 21) + 1, (), _log_ratio("return", n), f"log r^2, {n} bars"
+            f"log_square_{n}",
+            max(n, 21) + 1,
+            (),
+            _log_ratio("squared_return", n),
+            f"log r^2, {n} bars",
         )
         for n in (1, 5, 22, 66)
     ),
     *(
-        Feature(f"log_range_{n}", max(n, 21) + 1, _OHLC, _log_ratio("range", n), f"range, {n} bars")
+        Feature(
+            f"log_range_{n}",
+            max(n, 21) + 1,
+            _OHLC,
+            _log_ratio("range_variance", n),
+            f"range, {n} bars",
+        )
         for n in (1, 5, 22, 66)
     ),
     Feature(
@@ -208,14 +174,6 @@ def look_back(variant: str) -> int:
     return max(feature.look_back for feature in own_features(variant))
 
 
-def ticker_bars(panel: Panel, ticker: int, decay: float) -> tuple[np.ndarray, Bars]:
-    """Rows of the panel on which a ticker has a bar, and those bars."""
-    rows = np.flatnonzero(panel.mask[:, ticker])
-    names = ("open", "high", "low", "close", "volume", "adj_close")
-    columns = {name: panel.column(name)[rows, ticker] for name in names}
-    return rows, Bars(panel.times[rows], columns, decay)
-
-
 def compute_features(
     panel: Panel, variant: str, decay: float
 ) -> tuple[Float[np.ndarray, "time ticker feature"], Float[np.ndarray, "time ticker"]]:
@@ -225,17 +183,24 @@ def compute_features(
         Features in the order of `feature_names`, NaN where a ticker has no bar or too short a
         history; and the decimal one-bar volatility known at the same bar.
     """
-    own, names = own_features(variant), feature_names(variant)
-    grid = np.full((*panel.mask.shape, len(names)), np.nan)
+    own = own_features(variant)
+    grid = np.full((*panel.mask.shape, len(feature_names(variant))), np.nan)
     volatility = np.full(panel.mask.shape, np.nan)
     for k in range(len(panel.tickers)):
         rows, bars = ticker_bars(panel, k, decay)
         volatility[rows, k] = bars.volatility
         for j, feature in enumerate(own):
             grid[rows, k, j] = feature.compute(bars)
-    for j, name in enumerate(names[len(own) :], start=len(own)):
-        grid[:, :, j] = _market_mean(grid[:, :, names.index(MARKET_FEATURES[name])])
+    fill_market_features(grid, variant)
     return grid, volatility
+
+
+def fill_market_features(grid: Float[np.ndarray, "time ticker feature"], variant: str) -> None:
+    """Write the market features of a grid whose own features are there."""
+    names = feature_names(variant)
+    for j, name in enumerate(names):
+        if name in MARKET_FEATURES:
+            grid[:, :, j] = _market_mean(grid[:, :, names.index(MARKET_FEATURES[name])])
 
 
 def _market_mean(

@@ -12,16 +12,21 @@ WARM_UP = 21
 def ewma_volatility(log_return: Series, decay: float) -> Series:
     """Exponentially weighted volatility of one bar, known at the close of each bar.
 
-    v_t = decay * v_{t-1} + (1 - decay) * r_t^2, started with the mean of the first `WARM_UP`
-    squared returns; the volatility is sqrt(v_t).
-
     Args:
         log_return: Decimal log return of each bar; the first one is NaN.
         decay: Weight of the past, in (0, 1); 0.94 is RiskMetrics' daily choice.
 
     Returns:
-        Decimal volatility of one bar; NaN during warm-up, and where no price has moved for so long
-        that the volatility underflows `1e-6`: there is nothing to scale by.
+        `known_volatility` of `ewma_variance`.
+    """
+    return known_volatility(ewma_variance(log_return, decay))
+
+
+def ewma_variance(log_return: Series, decay: float) -> Series:
+    """Exponentially weighted variance of one bar, decimal squared; NaN during warm-up.
+
+    v_t = decay * v_{t-1} + (1 - decay) * r_t^2, started with the mean of the first `WARM_UP`
+    squared returns.
 
     Source: J.P. Morgan/Reuters (1996), RiskMetrics Technical Document, section 5.2.
     """
@@ -34,6 +39,32 @@ def ewma_volatility(log_return: Series, decay: float) -> Series:
         )
         variance[WARM_UP] = seed
         variance[WARM_UP + 1 :] = rest
+    return variance
+
+
+def advance_variance(
+    variance: Float[np.ndarray, " ticker"],
+    squared_returns: Float[np.ndarray, "ticker bar"],
+    decay: float,
+) -> Float[np.ndarray, " ticker"]:
+    """`ewma_variance` of one more bar of many tickers.
+
+    Args:
+        variance: Of the bar before; NaN during warm-up.
+        squared_returns: The newest `WARM_UP` bars or more, the one more included; NaN before a
+            ticker's first return.
+        decay: Weight of the past.
+    """
+    seed = squared_returns[:, -WARM_UP:].mean(axis=1)
+    following = decay * variance + (1 - decay) * squared_returns[:, -1]
+    return np.where(np.isnan(variance), seed, following)
+
+
+def known_volatility(variance: Series) -> Series:
+    """Square root of a variance; NaN below `1e-6`, where no price has moved for so long.
+
+    There is nothing to scale by then.
+    """
     volatility = np.sqrt(variance)
     volatility[volatility < 1e-6] = np.nan
     return volatility

@@ -5,23 +5,25 @@ Written as Jamba does, arXiv 2403.19887, section 2; leaf names are those of Hugg
 """
 
 import math
+from collections.abc import Iterable
+from typing import cast
 
 import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 
 from forecasting.config import NetworkConfig
 from forecasting.nn.attention import Attention
 from forecasting.nn.feed_forward import FeedForward
 from forecasting.nn.gru import GRUMixer
 from forecasting.nn.mamba import MambaMixer
-from forecasting.nn.moe import MixtureOfExperts
+from forecasting.nn.mamba2 import Mamba2Mixer
+from forecasting.nn.megalodon import MegalodonLayer
+from forecasting.nn.moe import MixtureOfExperts, run_feed_forward
 from forecasting.nn.norm import RMSNorm
+from forecasting.nn.routing import Routing
+from forecasting.nn.state import Gap, Hidden, Mixer, State, flat, nested
 
-Hidden = Float[Tensor, "batch length hidden"]
-Routing = Float[Tensor, "batch length expert"]
-
-_MIXER_NAMES = {"mamba": "mamba", "attention": "self_attn", "gru": "gru"}
+_MIXER_NAMES = {"mamba": "mamba", "mamba2": "mamba", "attention": "self_attn", "gru": "gru"}
 
 
 class Layer(nn.Module):
@@ -38,17 +40,29 @@ class Layer(nn.Module):
             self.pre_ff_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, x: Hidden) -> tuple[Hidden, Routing | None]:
-        """The next hidden sequence, and the router's probabilities where there is a router."""
-        mixer = self.get_submodule(self.mixer_name)
-        x = x + self.dropout(mixer(self.input_layernorm(x)))
+    @property
+    def mixer(self) -> Mixer:
+        """The mixer, whose name in the weights depends on its kind."""
+        return cast(Mixer, self.get_submodule(self.mixer_name))
+
+    def forward(self, x: Hidden, gap: Gap | None = None) -> tuple[Hidden, Routing | None]:
+        """The next hidden sequence, and what the router did where there is one."""
+        x = x + self.dropout(self.mixer(self.input_layernorm(x), gap))
+        return self._feed_forward(x)
+
+    def initial_state(self, batch: int) -> State:
+        """The mixer's state before the first bar; all else has none."""
+        return self.mixer.initial_state(batch)
+
+    def advance(self, x: Hidden, state: State, gap: Gap | None = None) -> tuple[Hidden, State]:
+        """The next hidden sequence of further bars."""
+        mixed, state = self.mixer.advance(self.input_layernorm(x), state, gap)
+        return self._feed_forward(x + mixed)[0], state
+
+    def _feed_forward(self, x: Hidden) -> tuple[Hidden, Routing | None]:
         if self.feed_forward is None:
             return x, None
-        normed, routing = self.pre_ff_layernorm(x), None
-        if isinstance(self.feed_forward, MixtureOfExperts):
-            branch, routing = self.feed_forward(normed)
-        else:
-            branch = self.feed_forward(normed)
+        branch, routing = run_feed_forward(self.feed_forward, self.pre_ff_layernorm(x))
         return x + self.dropout(branch), routing
 
 
@@ -58,7 +72,7 @@ class Backbone(nn.Module):
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         plan = config.layer_plan()
-        self.layers = nn.ModuleList(Layer(config, mixer, ff) for mixer, ff in plan)
+        self.layers = nn.ModuleList(_make_layer(config, mixer, ff) for mixer, ff in plan)
         self.final_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
         branches = sum(1 if feed_forward == "none" else 2 for _, feed_forward in plan)
         self._scale_branches(branches)
@@ -74,25 +88,45 @@ class Backbone(nn.Module):
             if name.removesuffix(".weight").endswith(("out_proj", "o_proj", "down_proj")):
                 parameter.div_(math.sqrt(branches))
 
-    def forward(self, x: Hidden) -> tuple[Hidden, list[Routing]]:
-        """The last hidden sequence, normalised, and the probabilities of each router."""
+    def forward(self, x: Hidden, gap: Gap | None = None) -> tuple[Hidden, list[Routing]]:
+        """The last hidden sequence, normalised, and what each router did."""
         routings = []
         for layer in self.layers:
-            x, routing = layer(x)
+            x, routing = layer(x, gap)
             if routing is not None:
                 routings.append(routing)
         return self.final_layernorm(x), routings
+
+    def initial_state(self, batch: int) -> State:
+        """The states of all layers before the first bar."""
+        layers = enumerate(cast(Iterable[Layer], self.layers))
+        return flat({f"layers.{i}": layer.initial_state(batch) for i, layer in layers})
+
+    def advance(self, x: Hidden, state: State, gap: Gap | None = None) -> tuple[Hidden, State]:
+        """The last hidden sequence of further bars, normalised."""
+        states = {}
+        for i, layer in enumerate(cast(Iterable[Layer], self.layers)):
+            x, states[f"layers.{i}"] = layer.advance(x, nested(state, f"layers.{i}"), gap)
+        return self.final_layernorm(x), flat(states)
+
+
+def _make_layer(config: NetworkConfig, mixer: str, feed_forward: str) -> nn.Module:
+    if mixer == "megalodon":
+        return MegalodonLayer(config, _make_feed_forward(config, feed_forward))
+    return Layer(config, mixer, feed_forward)
 
 
 def _make_mixer(config: NetworkConfig, kind: str) -> nn.Module:
     match kind:
         case "mamba":
             return MambaMixer(config)
+        case "mamba2":
+            return Mamba2Mixer(config)
         case "attention":
             return Attention(config)
         case "gru":
             return GRUMixer(config.hidden_size)
-    raise ValueError(f"mixer {kind!r}: expected mamba, attention or gru")
+    raise ValueError(f"mixer {kind!r}: expected mamba, mamba2, attention or gru")
 
 
 def _make_feed_forward(config: NetworkConfig, kind: str) -> nn.Module | None:

@@ -3,13 +3,18 @@
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from forecasting.config import NetworkConfig
 from forecasting.nn.backbone import Backbone
 from forecasting.nn.head import StudentT, StudentTHead
-from forecasting.nn.moe import router_loss
+from forecasting.nn.moe import MixtureOfExperts
+from forecasting.nn.routing import RouterReport, report_routing
+from forecasting.nn.state import State
+
+# Parameters of more than one axis that say how fast a state decays.
+_RATES = ("A_log", "cema.alpha", "cema.delta", "cema.gamma")
 
 
 class ForecastNetwork(nn.Module):
@@ -21,12 +26,30 @@ class ForecastNetwork(nn.Module):
 
     feature_mean: Tensor
     feature_std: Tensor
+    usual_gap: Tensor
 
-    def __init__(self, config: NetworkConfig, n_features: int, n_horizons: int) -> None:
+    def __init__(
+        self,
+        config: NetworkConfig,
+        n_features: int,
+        n_horizons: int,
+        gap_feature: int | None = None,
+    ) -> None:
+        """An untrained network.
+
+        Args:
+            config: Its shape.
+            n_features: Columns of the features.
+            n_horizons: Laws that it answers with at every bar.
+            gap_feature: Column with the log of the time since the bar before, which
+                `config.elapsed_time = "scale"` needs.
+        """
         super().__init__()
-        self.picks = config.num_experts_per_tok
+        self.gap_feature = gap_feature if config.elapsed_time == "scale" else None
+        self.config = config
         self.register_buffer("feature_mean", torch.zeros(n_features))
         self.register_buffer("feature_std", torch.ones(n_features))
+        self.register_buffer("usual_gap", torch.zeros(()))  # log, as the feature
         self.input_proj = nn.Linear(n_features, config.hidden_size)
         self.dropout = nn.Dropout(config.dropout)
         self.backbone = Backbone(config)
@@ -61,7 +84,7 @@ class ForecastNetwork(nn.Module):
 
     def forward(
         self, features: Float[Tensor, "batch length feature"]
-    ) -> tuple[StudentT, Float[Tensor, ""]]:
+    ) -> tuple[StudentT, RouterReport]:
         """Forecast every bar.
 
         Args:
@@ -69,42 +92,90 @@ class ForecastNetwork(nn.Module):
 
         Returns:
             The law of the volatility-scaled target. It is NaN from a row's first bar with a feature
-            that is not finite: all that follows would rest on a guess. And the load-balancing
-            loss of all routers, `num_experts_per_tok` at perfect balance, 0 without experts.
+            that is not finite: all that follows would rest on a guess. And what the routers did
+            with the bars before that: their loss, and the load of each expert.
 
         Raises:
             ValueError: Another number of features than the network was made for.
         """
+        features, known = self._known(features)
+        hidden, routings = self.backbone(self.dropout(self._embed(features)), self._gap(features))
+        return self._law(hidden, known), report_routing(self.config, routings, known)
+
+    def initial_state(self, batch: int) -> State:
+        """The state before the first bar."""
+        known = torch.ones(batch, dtype=torch.bool, device=self.feature_mean.device)
+        return {"known": known, **self.backbone.initial_state(batch)}
+
+    def advance(
+        self, features: Float[Tensor, "batch length feature"], state: State
+    ) -> tuple[StudentT, State]:
+        """Forecast further bars; without gradients, equal to `forward` over all bars so far.
+
+        Args:
+            features: Of any number of bars, as for `forward`.
+            state: Of `initial_state` or of the call before; it may be overwritten.
+
+        Raises:
+            ValueError: Another number of features than the network was made for.
+        """
+        features, known = self._known(features)
+        known = known & state["known"].unsqueeze(-1)
+        with torch.no_grad():
+            hidden, rest = self.backbone.advance(self._embed(features), state, self._gap(features))
+            law = self._law(hidden, known)
+        return law, {"known": known[:, -1].clone(), **rest}
+
+    def _known(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """The features with zeros from a row's first missing one on, and where that begins."""
         if features.shape[-1] != len(self.feature_mean):
             raise ValueError(
                 f"features have {features.shape[-1]} columns, expected {len(self.feature_mean)}"
             )
         known = features.isfinite().all(dim=-1).cummin(dim=1).values
         # Zeros keep NaN out of the arithmetic, where 0 * NaN would carry it back in time.
-        features = torch.where(known.unsqueeze(-1), features, 0)
-        x = self.input_proj((features - self.feature_mean) / self.feature_std)
-        hidden, routings = self.backbone(self.dropout(x))
+        return torch.where(known.unsqueeze(-1), features, 0), known
+
+    def _embed(self, features: Tensor) -> Tensor:
+        return self.input_proj((features - self.feature_mean) / self.feature_std)
+
+    def _gap(self, features: Tensor) -> Tensor | None:
+        if self.gap_feature is None:
+            return None
+        return (features[..., self.gap_feature] - self.usual_gap).exp()
+
+    def _law(self, hidden: Tensor, known: Tensor) -> StudentT:
         with torch.autocast(hidden.device.type, enabled=False):
             law = self.head(hidden.float() if hidden.dtype == torch.bfloat16 else hidden)
-        law = StudentT(*(torch.where(known.unsqueeze(-1), part, torch.nan) for part in law))
-        return law, self._router_loss(routings, known)
+        return StudentT(*(torch.where(known.unsqueeze(-1), part, torch.nan) for part in law))
 
-    def _router_loss(
-        self, routings: list[Tensor], known: Bool[Tensor, "batch length"]
-    ) -> Float[Tensor, ""]:
-        if not routings or not known.any():
-            return self.feature_mean.new_zeros(())
-        return router_loss(torch.cat([routing[known] for routing in routings]), self.picks)
+    @property
+    def expert_layers(self) -> tuple[int, ...]:
+        """The layers with a router, in the order of a `RouterReport`."""
+        plan = enumerate(self.config.layer_plan())
+        return tuple(i for i, (_, feed_forward) in plan if feed_forward == "moe")
+
+    def balance_experts(self, picks: Int[Tensor, "layer expert"]) -> None:
+        """Move the routers' biases after an optimiser step, the only time that they move.
+
+        Args:
+            picks: As in a `RouterReport`, summed over all batches of the step.
+        """
+        mixtures = [x for x in self.backbone.modules() if isinstance(x, MixtureOfExperts)]
+        for mixture, load in zip(mixtures, picks, strict=True):
+            mixture.balance(load)
 
     def parameter_groups(self, weight_decay: float) -> list[dict[str, Any]]:
-        """Optimiser groups: matrices decay; `A_log`, and every bias, norm, D and offset do not.
+        """Optimiser groups: matrices decay; decay rates, and every bias, norm, D and offset do not.
 
         Source: Gu & Dao (2023), Mamba, arXiv 2312.00752, reference implementation.
         """
         decayed: list[nn.Parameter] = []
         kept: list[nn.Parameter] = []
         for name, parameter in self.named_parameters():
-            vector = parameter.ndim < 2 or name.endswith("A_log")
+            if not parameter.requires_grad:
+                continue
+            vector = parameter.ndim < 2 or name.endswith(_RATES)
             (kept if vector else decayed).append(parameter)
         return [
             {"params": decayed, "weight_decay": weight_decay},

@@ -151,6 +151,7 @@ class Report:
             "trained on": f"{len(corpus.tickers)} tickers of {corpus.source}, labels known before "
             f"{validation}",
             "chosen on": f"{validation} to {test}",
+            "started from": ", ".join(parent.name for parent in corpus.parents) or "nothing",
             "features": f"{corpus.features}: {', '.join(corpus.feature_names)}",
             "training data hash": corpus.vintage,
             "test data hash": self.prices.vintage,

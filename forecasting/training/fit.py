@@ -16,11 +16,11 @@ import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from forecasting.config import Recipe
-from forecasting.errors import DataError
-from forecasting.forecast.fit import StudentTFit, fit_student_t
 from forecasting.forecaster.network_forecaster import build_network
+from forecasting.market.features import GAP_FEATURE
 from forecasting.market.sequences import Sequences
 from forecasting.market.splits import Split
+from forecasting.nn.adapters import finish_tuning
 from forecasting.nn.network import ForecastNetwork
 from forecasting.training.callbacks import (
     EpochMetrics,
@@ -31,6 +31,7 @@ from forecasting.training.callbacks import (
     seed_everything,
 )
 from forecasting.training.checkpoints import LAST, begin, find_checkpoint
+from forecasting.training.examples import Pretrained, starting_laws
 from forecasting.training.module import NetworkModule, masked_nll, mean_over_horizons
 from forecasting.training.windows import (
     WindowLoader,
@@ -41,8 +42,6 @@ from forecasting.training.windows import (
 
 # Windows of the validation span that go through the network at once.
 _VALIDATION_BATCH = 16
-# Rows below which a Student-t fit says nothing.
-_LEAST_ROWS = 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,17 +49,22 @@ class Fit:
     """A fitted network and how the fit went.
 
     Attributes:
-        network: Best weights on validation; the untrained baseline if training never improved it.
-        baseline_nll: Validation NLL of the untrained network, which is EWMA-t, nats a bar.
+        network: Best weights on validation; those that it started with if nothing improved on them.
+        baseline_nll: Validation NLL of EWMA-t, which an untrained network is, nats a bar.
+        start_nll: Validation NLL of the network before the first step; from a pre-trained model
+            its own (zero-shot), else that of EWMA-t.
         best_nll: Validation NLL of `network`.
-        best_step: Optimiser step of the best weights, 0 for the untrained network.
+        best_step: Optimiser step of the best weights, 0 for those that it started with.
+        n_learning: Numbers that learnt.
         history: Metrics of each epoch since the last start.
     """
 
     network: ForecastNetwork
     baseline_nll: float
+    start_nll: float
     best_nll: float
     best_step: int
+    n_learning: int
     history: list[Metrics] = field(repr=False)
 
 
@@ -115,6 +119,7 @@ def fit(
     split: Split,
     *,
     checkpoints: Path,
+    start: Pretrained | None = None,
     resume: bool = False,
     report: Callable[[Metrics, int], None] = lambda metrics, step: None,
     progress: bool = True,
@@ -127,62 +132,53 @@ def fit(
         split: Purged training and validation rows.
         checkpoints: Folder for resumable checkpoints; the caller removes it once the weights are
             safe.
+        start: Model to start from instead of an untrained network.
         resume: Continue from `checkpoints` if there are any.
         report: Called with each epoch's metrics and the optimiser step.
         progress: Show a progress bar on stderr.
 
     Raises:
-        ConfigError: `resume`, but the checkpoints are of another recipe or of other prices.
+        ConfigError: `resume`, but the checkpoints are of another recipe, start or prices.
         DataError: The training rows do not suffice.
         ModelFileError: `resume`, but a checkpoint is damaged.
     """
     network = starting_network(recipe, sequences, split)
-    untrained = deepcopy(network.state_dict())
     data = WindowData(sequences, split, recipe)
-    baseline = _validation_nll(network, data)
-    vintage = sequences.panel.vintage
-    last = find_checkpoint(checkpoints, recipe, vintage) if resume else None
+    baseline = start_nll = _validation_nll(network, data)
+    if start is not None:
+        network = start.network(recipe.training.adapter_rank)
+        start_nll = _validation_nll(network, data)
+    first_weights = deepcopy(network.state_dict())
+    n_learning = sum(p.numel() for p in network.parameters() if p.requires_grad)
+    identity = (recipe, sequences.panel.vintage, start.lineage if start else ())
+    last = find_checkpoint(checkpoints, *identity) if resume else None
     if last is None:
-        begin(checkpoints, recipe, vintage)
-    module = NetworkModule(
-        network, recipe.training, recipe.data.horizons, recipe.network.router_aux_loss_coef
-    )
+        begin(checkpoints, *identity)
+    module = NetworkModule(network, recipe.training, recipe.data.horizons)
     metrics = EpochMetrics(report)
     best = ModelCheckpoint(
         checkpoints, "best", monitor="validation_nll", enable_version_counter=False
     )
     latest = ModelCheckpoint(checkpoints, Path(LAST).stem, enable_version_counter=False)
-    bar = StepProgress(recipe.name, recipe.training.max_steps, baseline, visible=progress)
+    bar = StepProgress(recipe.name, recipe.training.max_steps, start_nll, visible=progress)
     stop = Patience("validation_nll", patience=recipe.training.patience, check_finite=True)
     _run_trainer(module, data, [ExactResume(), metrics, stop, bar, best, latest], last)
     saved = torch.load(best.best_model_path, weights_only=True)
     module.load_state_dict(saved["state_dict"])
     best_nll, best_step = _validation_nll(network, data), int(saved["global_step"])
-    if not best_nll < baseline:
-        network.load_state_dict(untrained)
-        best_nll, best_step = baseline, 0
-    return Fit(network.eval(), baseline, best_nll, best_step, metrics.history)
-
-
-def starting_laws(sequences: Sequences, split: Split) -> list[StudentTFit]:
-    """The law of the scaled targets of the training rows, one a horizon: EWMA-t.
-
-    Raises:
-        DataError: Too few training rows, or returns that are mostly zero.
-    """
-    targets = sequences.targets[split.train]
-    if len(targets) < _LEAST_ROWS:
-        raise DataError(
-            f"{len(targets)} training rows are left: expected at least {_LEAST_ROWS}. Use a longer "
-            "history, or move data.validation_start."
-        )
-    return [fit_student_t(z) for z in targets.T]
+    if not best_nll < start_nll:
+        network.load_state_dict(first_weights)
+        best_nll, best_step = start_nll, 0
+    finish_tuning(network)
+    return Fit(
+        network.eval(), baseline, start_nll, best_nll, best_step, n_learning, metrics.history
+    )
 
 
 def starting_network(recipe: Recipe, sequences: Sequences, split: Split) -> ForecastNetwork:
     """The untrained network: random inside, equal to EWMA-t outside."""
     seed_everything(recipe.training.seed)
-    network = build_network(recipe, sequences.features.shape[1])
+    network = build_network(recipe, sequences.feature_names)
     features = sequences.features[split.train].astype(np.float64)
     deviation = features.std(axis=0)
     # The deviation of a feature that never varies in training is zero but for rounding.
@@ -191,6 +187,8 @@ def starting_network(recipe: Recipe, sequences: Sequences, split: Split) -> Fore
         torch.tensor(features.mean(axis=0), dtype=torch.float32),
         torch.tensor(deviation, dtype=torch.float32),
     )
+    gaps = features[:, sequences.feature_names.index(GAP_FEATURE)]
+    network.usual_gap.fill_(float(np.median(gaps)))
     laws = starting_laws(sequences, split)
     scale, df = (torch.tensor(values, dtype=torch.float32) for values in zip(*laws, strict=True))
     network.set_baseline(scale, df)

@@ -9,8 +9,12 @@ import torch
 from torch import Tensor
 
 from forecasting.config import TrainingConfig
-from forecasting.nn.head import student_t_nll
+from forecasting.nn.head import StudentT, student_t_nll
 from forecasting.nn.network import ForecastNetwork
+from forecasting.nn.routing import RouterReport
+
+# Share of the mean load under which an expert counts as dead.
+_DEAD = 0.1
 
 
 def masked_nll(
@@ -24,11 +28,15 @@ def masked_nll(
         targets: Scaled targets (window, bar, horizon); NaN is masked.
 
     Returns:
-        Sums (horizon,) in nats, counts (horizon,), and the router's auxiliary loss is left out.
+        Sums (horizon,) in nats, counts (horizon,), and the routers' loss is left out.
     """
-    params, _ = network(features)
+    law, _ = network(features)
+    return _nll_sums(law, targets)
+
+
+def _nll_sums(law: StudentT, targets: Tensor) -> tuple[Tensor, Tensor]:
     known = torch.isfinite(targets)
-    nll = student_t_nll(params, torch.where(known, targets, 0.0))
+    nll = student_t_nll(law, torch.where(known, targets, 0.0))
     return torch.where(known, nll, 0.0).sum(dim=(0, 1)), known.sum(dim=(0, 1))
 
 
@@ -38,11 +46,39 @@ def mean_over_horizons(sums: Tensor, counts: Tensor) -> Tensor:
     return (sums[known] / counts[known]).mean()
 
 
+def router_metrics(layers: tuple[int, ...], reports: list[RouterReport]) -> dict[str, Tensor]:
+    """How evenly the routers used their experts over several batches.
+
+    Args:
+        layers: Layer of each router, for the names.
+        reports: What the network said of each batch.
+
+    Returns:
+        `expert_load_l<layer>_e<expert>`, the share of the layer's picks, 1 / n_experts at perfect
+        balance; `router_entropy_l<layer>`, of the router's probabilities, the mean over bars in
+        nats, log n_experts where it is undecided; and `dead_experts`, of all layers, with less than
+        a tenth of the mean load. Empty without experts.
+    """
+    if not layers:
+        return {}
+    _, bars, picks, entropy = (
+        torch.stack(parts).sum(dim=0) for parts in zip(*reports, strict=True)
+    )
+    load = picks / picks.sum(dim=1, keepdim=True)
+    metrics = {"dead_experts": (load < _DEAD * load.mean(dim=1, keepdim=True)).sum().float()}
+    for i, layer in enumerate(layers):
+        metrics[f"router_entropy_l{layer}"] = entropy[i] / bars
+        for expert, share in enumerate(load[i]):
+            metrics[f"expert_load_l{layer}_e{expert}"] = share
+    return metrics
+
+
 class NetworkModule(L.LightningModule):
     """Lightning module around a `ForecastNetwork`.
 
     Logs `train_nll`, `validation_nll` and `validation_nll_h<h>`, each in nats per bar of the
-    volatility-scaled target, averaged over horizons with equal weight.
+    volatility-scaled target, averaged over horizons with equal weight, and `router_metrics` of the
+    validation bars. After each optimiser step it balances the experts by the loads of that step.
     """
 
     def __init__(
@@ -50,42 +86,53 @@ class NetworkModule(L.LightningModule):
         network: ForecastNetwork,
         config: TrainingConfig,
         horizons: tuple[int, ...],
-        aux: float,
     ) -> None:
         super().__init__()
         self.network = network
         self.config = config
         self.horizons = horizons
-        self.router_aux_loss_coef = aux
         self._sums = torch.zeros(len(horizons), dtype=torch.float64)
         self._counts = torch.zeros(len(horizons), dtype=torch.float64)
+        self._picks: list[Tensor] = []
+        self._reports: list[RouterReport] = []
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Mean NLL over the valid (bar, horizon) cells plus the router's balance loss."""
+        """Mean NLL over the valid (bar, horizon) cells plus the routers' loss."""
         features, targets = batch
-        params, aux = self.network(features)
-        known = torch.isfinite(targets)
-        nll = student_t_nll(params, torch.where(known, targets, 0.0))
-        loss = torch.where(known, nll, 0.0).sum() / known.sum().clamp(min=1)
+        law, report = self.network(features)
+        sums, counts = _nll_sums(law, targets)
+        loss = sums.sum() / counts.sum().clamp(min=1)
         self.log("train_nll", loss.detach(), on_step=False, on_epoch=True)
-        return loss + self.router_aux_loss_coef * aux
+        self._picks.append(report.picks)
+        return loss + report.loss
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """A step of the weights, then one of the routers' biases."""
+        super().optimizer_step(*args, **kwargs)
+        self.network.balance_experts(torch.stack(self._picks).sum(dim=0))
+        self._picks.clear()
 
     def on_validation_epoch_start(self) -> None:
         """Start new sums."""
         self._sums.zero_()
         self._counts.zero_()
+        self._reports.clear()
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Add one batch to the sums."""
-        sums, counts = masked_nll(self.network, *batch)
+        features, targets = batch
+        law, report = self.network(features)
+        sums, counts = _nll_sums(law, targets)
         self._sums += sums.double().cpu()
         self._counts += counts.double().cpu()
+        self._reports.append(report)
 
     def on_validation_epoch_end(self) -> None:
-        """Log the mean NLL a horizon and over horizons."""
+        """Log the mean NLL a horizon and over horizons, and how the experts were used."""
         for horizon, mean in zip(self.horizons, self._sums / self._counts, strict=True):
             self.log(f"validation_nll_h{horizon}", mean.float())
         self.log("validation_nll", mean_over_horizons(self._sums, self._counts).float())
+        self.log_dict(router_metrics(self.network.expert_layers, self._reports))
 
     def configure_optimizers(self) -> dict[str, Any]:
         """AdamW without decay on norms, biases and state-space parameters; warm-up and cosine."""

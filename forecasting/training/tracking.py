@@ -94,17 +94,25 @@ class Run:
 
 
 @contextmanager
-def open_run(name: str, run_id: str | None = None) -> Iterator[Run]:
+def open_run(name: str, run_id: str | None = None, *, parent: str | None = None) -> Iterator[Run]:
     """Open a new run, or an old one again if the store has it; FAILED if the block raises.
 
+    Args:
+        name: Name of a new run.
+        run_id: Run to open again.
+        parent: Run that a new one is shown below. It may be open, or not.
+
     Raises:
-        TrackingError: The store cannot be reached.
+        TrackingError: The store cannot be reached, or does not have the parent.
     """
     with _answering() as mlflow:
         _choose_store(mlflow)
         _choose_experiment(mlflow)
-        known = run_id is not None and _has_run(mlflow, run_id)
-        run = mlflow.start_run(run_id=run_id if known else None, run_name=None if known else name)
+        nested = parent is not None
+        if run_id is not None and _has_run(mlflow, run_id):
+            run = mlflow.start_run(run_id=run_id, nested=nested)
+        else:
+            run = mlflow.start_run(run_name=name, nested=nested, parent_run_id=parent)
     status = "FAILED"
     try:
         yield Run(run.info.run_id)

@@ -10,7 +10,7 @@ from forecasting import paths
 from forecasting.cli import app
 from forecasting.workflow import judging
 
-VERBS = ("fetch", "train", "evaluate", "forecast", "backtest", "report", "models")
+VERBS = ("fetch", "train", "evaluate", "forecast", "backtest", "report", "compare", "models")
 
 
 def python(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -27,6 +27,63 @@ def test_trained_folder_forecasts_one_of_its_tickers(
     assert "already holds a model" in forecasting("train", *asked).error
 
 
+def test_a_model_learns_on_from_another(
+    forecasting: Command, price_file: Path, trained_home: Path, model_folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "tuned"
+    early = ("--set", "data.validation_start=0.3", "--set", "data.test_start=0.5")
+    asked = ("AAA", "BBB", "--prices", price_file, "--no-twin", "--out", out, *early)
+    asked += ("--from", model_folder, "--tune", "head", "--set", "training.max_steps=3")
+    done = forecasting("train", *asked, "--json")
+    assert (done.code, done.err) == (0, "")
+    printed = json.loads(done.out)
+    (parent,) = printed["corpus"]["parents"]
+    assert (parent["name"], parent["tune"]) == ("jamba-tiny", "head")
+    assert printed["corpus"]["test_start"] == fc.load_model(model_folder).corpus.test_start
+    (note,) = printed["notes"]
+    assert note.startswith("The validation score flatters: jamba-tiny")
+    told = forecasting("train", *asked, "--overwrite")
+    assert told.code == 0
+    assert told.out.startswith("jamba-tiny-tuned: 2 tickers")
+    words = " ".join(told.out.split())
+    assert "validation gain over jamba-tiny, where it starts" in words
+    assert note in words
+
+
+def test_doubts_about_the_recipe_come_first(
+    forecasting: Command, price_file: Path, trained_home: Path, tmp_path: Path
+) -> None:
+    asked = ("CCC", "--prices", price_file, "--no-twin", *SETTINGS)
+    asked += ("--set", "network.attn_layer_offset=0", "--out", tmp_path / "mine")
+    told = forecasting("train", *asked)
+    assert told.out.startswith("- attn_layer_offset is 0: a hybrid")
+    (note,) = json.loads(forecasting("train", *asked, "--overwrite", "--json").out)["notes"]
+    assert note.startswith("attn_layer_offset is 0")
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (("--tune", "head"), "Name it by --from, or leave --tune out."),
+        (("--from", "nowhere"), "no model 'nowhere'"),
+        (("--from", "{model}", "--recipe", "gru-twin"), "jamba-tiny has mamba"),
+        (("--from", "{model}", "--out", "{model}"), "holds the model to start from"),
+    ],
+)
+def test_starts_that_cannot_be(
+    options: tuple[str, ...],
+    expected: str,
+    forecasting: Command,
+    model_folder: Path,
+    price_file: Path,
+    tmp_path: Path,
+) -> None:
+    given = [option.format(model=model_folder) for option in options]
+    done = forecasting("train", "--prices", price_file, *given)
+    assert expected in done.error
+    assert not list(tmp_path.iterdir())
+
+
 def test_last_words_say_what_to_do_next(
     forecasting: Command, price_file: Path, trained_home: Path, tmp_path: Path
 ) -> None:
@@ -106,4 +163,5 @@ def test_unreachable_mlflow_stops_the_work_before_it_starts(
 
 def test_wrong_usage(forecasting: Command) -> None:
     assert forecasting("train", "--seed", "lucky").code == USAGE
+    assert forecasting("train", "--from", "demo", "--tune", "lora").code == USAGE
     assert forecasting("train", "--start", "soon").code == USAGE

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from forecasting.forecaster.corpus import Corpus, describe_corpus
+from forecasting.forecaster.corpus import Corpus, Parent, describe_corpus
 from forecasting.market.features import feature_names
 from forecasting.market.panel import Panel
 from forecasting.market.sequences import make_sequences
@@ -62,3 +62,52 @@ def test_the_lock_opens_on_the_first_unseen_bar(corpus, prices):
     assert corpus.seen(prices.times[419])
     assert not corpus.seen(prices.times[420])
     assert not corpus.seen(prices.times[-1])
+
+
+@pytest.fixture
+def parent(corpus: Corpus) -> Parent:
+    return corpus.as_parent("mine", "0" * 64, "head")
+
+
+def test_a_parent_is_what_its_corpus_was(parent, corpus, prices):
+    assert (parent.name, parent.weights, parent.tune) == ("mine", "0" * 64, "head")
+    assert (parent.tickers, parent.vintage) == (prices.tickers, prices.vintage)
+    assert np.datetime64(parent.first) == prices.times[0]
+    assert np.datetime64(parent.last) == prices.times[419]
+    assert parent.test_start == corpus.test_start
+
+
+@pytest.mark.parametrize(
+    ("shares", "lock", "flatters"), [((0.3, 0.4), 420, True), ((0.75, 0.8), 480, False)]
+)
+def test_the_lock_is_the_later_of_both(parent, prices, shares, lock, flatters):
+    made = describe_corpus(make_sequences(prices), resolve_dates(prices, *shares), (parent,))
+    assert made.parents == (parent,)
+    assert made.seen(prices.times[lock - 1])
+    assert not made.seen(prices.times[lock])
+    assert (
+        max(np.datetime64(member.last) for member in made.members.values())
+        == (prices.times[round(shares[1] * 600) - 1])
+    )
+    assert bool(made.notes()) == flatters
+    assert Corpus.model_validate_json(made.model_dump_json()) == made
+
+
+def test_a_lock_before_that_of_a_parent_is_refused(parent, corpus):
+    later = parent.model_copy(update={"test_start": "2030-01-01"})
+    tree = corpus.model_dump() | {"parents": [later.model_dump()]}
+    with pytest.raises(ValueError, match="lies before that of a parent"):
+        Corpus.model_validate(tree)
+
+
+def test_a_corpus_of_a_version_without_parents_is_read(corpus):
+    tree = corpus.model_dump()
+    del tree["parents"]
+    assert Corpus.model_validate(tree) == corpus
+
+
+def test_what_a_parent_was_trained_on_is_known(parent, corpus):
+    stranger = parent.model_copy(update={"tickers": ("XXX",)})
+    made = corpus.model_copy(update={"parents": (stranger,)})
+    assert [made.knows(ticker) for ticker in ("AAA", "XXX", "YYY")] == [True, True, False]
+    assert "XXX" not in made.tickers

@@ -20,6 +20,7 @@ from forecasting.forecaster.network_forecaster import (
 )
 from forecasting.market.panel import Panel
 from forecasting.market.sequences import make_sequences
+from forecasting.market.simulated import simulate
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +156,28 @@ def test_strangers_and_a_small_market_are_noted(model, prices):
     assert note == "7 of 7 tickers were not in training (X0, X1, X2, X3, X4 ...)."
 
 
+def test_a_market_of_strangers_is_forecast_without_training(model, forecast, prices):
+    """Zero-shot: by the bars alone, whatever their names, and the notes say so."""
+    names = ("WAA", "WBB", "WCC", "WDD")
+    renamed = model.forecast(replace(prices, tickers=names))
+    assert_equal(renamed, forecast, bits=True)
+    assert renamed.notes == ("4 of 4 tickers were not in training (WAA, WBB, WCC, WDD).",)
+    other = replace(simulate("volatility", 3, 400, seed=8), tickers=names[:3])
+    answer = model.forecast(other)
+    assert answer.tickers == names[:3]
+    assert answer.mask[-1].all()
+    assert (answer.scale[answer.mask] > 0).all()
+    assert answer.notes == ("3 of 3 tickers were not in training (WAA, WBB, WCC).",)
+
+
+def test_tickers_of_a_parent_are_no_strangers(model, prices):
+    parent = model.corpus.as_parent("old", "0" * 64, "all")
+    parent = parent.model_copy(update={"tickers": ("XXX",)})
+    corpus = model.corpus.model_copy(update={"parents": (parent,)})
+    tuned = NetworkForecaster(replace(model.files, corpus=corpus), model.network)
+    assert tuned.forecast(replace(prices, tickers=("AAA", "BBB", "XXX", "DDD"))).notes == ()
+
+
 def test_another_interval_is_refused(model, prices):
     with pytest.raises(DataError, match="has 1h bars: jamba-tiny was trained on 1d bars"):
         model.forecast(replace(prices, interval="1h"))
@@ -179,6 +202,6 @@ def test_prices_that_begin_later_still_forecast(model, forecast, prices):
 
 
 def test_the_network_is_built_for_its_features(model):
-    network = build_network(model.files.recipe, len(model.corpus.feature_names))
+    network = build_network(model.files.recipe, model.corpus.feature_names)
     assert network.state_dict().keys() == model.network.state_dict().keys()
     assert not model.network.training

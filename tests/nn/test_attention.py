@@ -42,6 +42,53 @@ def test_each_key_head_serves_its_group_of_query_heads():
     assert torch.allclose(attention(x), attention.o_proj(mixed), rtol=1e-10)
 
 
+@pytest.mark.parametrize("length", [1, 20])
+def test_equals_pytorchs_multi_head_attention(length):
+    torch.manual_seed(0)
+    config = NetworkConfig(num_attention_heads=4, num_key_value_heads=4, sliding_window=20)
+    attention = Attention(config).double()
+    truth = torch.nn.MultiheadAttention(32, 4, bias=False, batch_first=True, dtype=torch.float64)
+    projections = (attention.q_proj, attention.k_proj, attention.v_proj)
+    with torch.no_grad():
+        truth.in_proj_weight.copy_(torch.cat([projection.weight for projection in projections]))
+        truth.out_proj.weight.copy_(attention.o_proj.weight)
+    x = torch.randn(2, length, 32, dtype=torch.float64)
+    future = torch.ones(length, length, dtype=torch.bool).triu(1)
+    y, _ = truth(x, x, x, attn_mask=future, need_weights=False)
+    assert torch.allclose(attention(x), y, rtol=1e-10, atol=1e-12)
+
+
+def test_rotary_positions_tell_the_order_of_bars():
+    """Without positions the last bar's answer is the same for every order of those before."""
+    x = torch.randn(1, 9, 32, dtype=torch.float64)
+    shuffled = x[:, [3, 0, 7, 1, 5, 2, 6, 4, 8]]
+    for position, same in (("none", True), ("rotary", False)):
+        torch.manual_seed(0)
+        attention = Attention(NetworkConfig(position_embedding=position)).double()
+        found = attention(x)[:, -1], attention(shuffled)[:, -1]
+        assert torch.allclose(*found, rtol=1e-9) == same
+
+
+@pytest.mark.parametrize("position", ["none", "rotary"])
+def test_answers_depend_on_how_long_ago_a_bar_was_alone(position):
+    torch.manual_seed(0)
+    config = NetworkConfig(sliding_window=6, position_embedding=position, rope_theta=100)
+    attention = Attention(config).double()
+    x = torch.randn(1, 40, 32, dtype=torch.float64)
+    assert torch.allclose(attention(x)[:, 25:], attention(x[:, 20:])[:, 5:], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("window", [1, 7])
+def test_the_state_remembers_the_window_and_no_more(window):
+    attention = Attention(NetworkConfig(sliding_window=window, position_embedding="rotary"))
+    x = torch.randn(3, 20, 32)
+    _, state = attention.advance(x, attention.initial_state(3))
+    assert state["bars"].tolist() == [20, 20, 20]
+    assert state["keys"].shape == state["values"].shape == (3, 2, window - 1, 8)
+    _, later = attention.advance(x[:, 5:], attention.initial_state(3))
+    assert torch.allclose(later["values"], state["values"], atol=1e-6)
+
+
 def test_exactly_the_window_is_seen():
     torch.manual_seed(0)
     attention = Attention(NetworkConfig(sliding_window=6))

@@ -11,15 +11,22 @@ from forecasting.nn.backbone import Backbone, Layer
 from forecasting.nn.feed_forward import FeedForward
 from forecasting.nn.gru import GRUMixer
 from forecasting.nn.mamba import MambaMixer
+from forecasting.nn.mamba2 import Mamba2Mixer
+from forecasting.nn.megalodon import GatedAttention
 from forecasting.nn.moe import MixtureOfExperts
 
-MIXERS = {"mamba": MambaMixer, "gru": GRUMixer, "attention": Attention}
-NAMES = {"mamba": "mamba", "gru": "gru", "attention": "self_attn"}
+MIXERS = {
+    "mamba": ("mamba", MambaMixer),
+    "mamba2": ("mamba", Mamba2Mixer),
+    "megalodon": ("attention", GatedAttention),
+    "gru": ("gru", GRUMixer),
+    "attention": ("self_attn", Attention),
+}
 FEED_FORWARDS = {"dense": FeedForward, "moe": MixtureOfExperts, "none": type(None)}
 
 
 @given(
-    mixer=st.sampled_from(["mamba", "gru"]),
+    mixer=st.sampled_from(sorted(MIXERS)),
     layers=st.integers(1, 5),
     attention=st.sampled_from([None, (2, 1), (3, 1), (3, 2)]),
     experts=st.sampled_from([None, (1, 0), (2, 0), (2, 1)]),
@@ -41,7 +48,8 @@ def test_layers_are_those_of_the_plan(mixer, layers, attention, experts, interme
     )
     backbone = Backbone(config)
     for layer, (kind, feed_forward) in zip(backbone.layers, config.layer_plan(), strict=True):
-        assert isinstance(layer.get_submodule(NAMES[kind]), MIXERS[kind])
+        name, expected = MIXERS[kind]
+        assert isinstance(layer.get_submodule(name), expected)
         assert isinstance(layer.feed_forward, FEED_FORWARDS[feed_forward])
         assert hasattr(layer, "pre_ff_layernorm") == (feed_forward != "none")
     hidden, routings = backbone(torch.randn(2, 7, 8))

@@ -10,6 +10,11 @@ CONFIGS = {
     "gru": NetworkConfig(
         mixer="gru", attn_layer_period=None, expert_layer_period=None, intermediate_size=0
     ),
+    "mamba2": NetworkConfig(mixer="mamba2", elapsed_time="scale"),
+    "megalodon": NetworkConfig(mixer="megalodon", sliding_window=16, attn_layer_period=None),
+    "transformer": NetworkConfig(
+        mixer="attention", attn_layer_period=None, position_embedding="rotary", num_shared_experts=1
+    ),
     "mamba with experts everywhere": NetworkConfig(
         attn_layer_period=None, expert_layer_period=1, expert_layer_offset=0, num_hidden_layers=2
     ),
@@ -84,21 +89,21 @@ def test_nothing_after_a_missing_feature_is_a_guess(network):
     features = make_features()
     whole, _ = network(features)
     features[1, CUT, 2] = torch.nan
-    law, router = network(features)
+    law, report = network(features)
     for found in law:
         assert found[1, CUT:].isnan().all()
         assert found[1, :CUT].isfinite().all()
     others = slice(0, 3, 2)
     assert_same(part(law, others, slice(None)), part(whole, others, slice(None)))
-    assert router.isfinite()
+    assert report.loss.isfinite()
 
 
 def test_a_missing_feature_leaves_the_gradients_finite(network):
     features = make_features()
     features[1, CUT:] = torch.nan
-    law, router = network(features)
+    law, report = network(features)
     nll = student_t_nll(law, torch.zeros_like(law.loc))
-    (nll[nll.isfinite()].mean() + router).backward()
+    (nll[nll.isfinite()].mean() + report.loss).backward()
     for name, parameter in network.named_parameters():
         assert parameter.grad.isfinite().all(), name
 
@@ -115,20 +120,40 @@ def test_padding_on_the_right_and_other_rows_change_nothing(network):
         assert_same(alone, part(law, slice(row, row + 1), whole))
 
 
+@pytest.mark.parametrize("balance", ["bias", "switch"])
 @torch.no_grad()
-def test_the_router_loss_counts_known_bars_only():
-    network = make_network(CONFIGS["jamba"])
+def test_the_router_report_counts_known_bars_only(balance):
+    network = make_network(NetworkConfig(router_balance=balance, dropout=0.0))
     features = make_features()
     _, truth = network(features[:, :CUT])
     features[:, CUT:] = torch.nan
     _, found = network(features)
-    assert torch.allclose(found, truth, rtol=1e-5)
-    assert 1.9 < float(found) < 4
+    assert int(found.bars) == 3 * CUT
+    assert int(found.picks.sum()) == 3 * CUT * 2
+    for a, b in zip(found, truth, strict=True):
+        assert torch.allclose(a, b, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+@torch.no_grad()
+def test_the_router_report_has_a_row_for_each_layer_with_experts(name):
+    network = make_network(CONFIGS[name])
+    plan = [feed_forward for _, feed_forward in CONFIGS[name].layer_plan()]
+    assert [plan[layer] for layer in network.expert_layers] == ["moe"] * plan.count("moe")
+    _, report = network(make_features())
+    assert report.picks.shape == (plan.count("moe"), CONFIGS[name].num_experts)
+    assert (float(report.loss) > 0) == ("moe" in plan)
 
 
 @torch.no_grad()
-def test_without_experts_the_router_loss_is_zero():
-    assert float(make_network(CONFIGS["gru"])(make_features())[1]) == 0
+def test_balancing_moves_the_biases_of_the_layer_it_speaks_of():
+    network = make_network(CONFIGS["mamba with experts everywhere"])
+    network.balance_experts(torch.tensor([[5, 5, 5, 5], [8, 4, 4, 4]]))
+    first, second = (
+        layer.feed_forward.e_score_correction_bias for layer in network.backbone.layers
+    )
+    assert (first == 0).all()
+    assert (second.sign() == torch.tensor([-1, 1, 1, 1])).all()
 
 
 def test_features_are_normalised_by_the_buffers():
@@ -177,8 +202,8 @@ def test_matrices_decay_and_nothing_else():
 
 
 def test_every_parameter_gets_a_gradient(network):
-    law, router = network(make_features())
-    (student_t_nll(law, torch.ones_like(law.loc)).mean() + router).backward()
+    law, report = network(make_features())
+    (student_t_nll(law, torch.ones_like(law.loc)).mean() + report.loss).backward()
     for name, parameter in network.named_parameters():
         assert (parameter.grad != 0).any(), name
 
@@ -211,9 +236,9 @@ def test_products_in_bfloat16_leave_the_law_in_float32(network):
     features = make_features()
     truth, _ = network(features)
     with torch.autocast("cpu", torch.bfloat16):
-        law, loss = network(features)
+        law, report = network(features)
     assert {part.dtype for part in law} == {torch.float32}
-    assert loss.dtype == torch.float32
+    assert report.loss.dtype == torch.float32
     torch.testing.assert_close(law.scale, truth.scale, rtol=0.1, atol=0)
 
 

@@ -17,8 +17,8 @@ from forecasting.errors import ConfigError, DataError, ModelFileError
 from forecasting.evaluation.baselines import EwmaT
 from forecasting.evaluation.scores import score_cells
 from forecasting.forecaster.network_forecaster import network_law
-from forecasting.training.examples import Examples
-from forecasting.training.fit import Fit, fit, starting_laws
+from forecasting.training.examples import Examples, starting_laws
+from forecasting.training.fit import Fit, fit
 
 
 @pytest.fixture
@@ -74,9 +74,10 @@ def test_training_moves_and_keeps_its_best_weights(whole):
 
 def test_each_epoch_reports_its_metrics(whole):
     horizons = {f"validation_nll_h{h}" for h in (1, 5, 21)}
+    routers = {"dead_experts", "router_entropy_l1", *(f"expert_load_l1_e{k}" for k in range(4))}
     for metrics in whole.history:
         names = {"step", "train_nll", "validation_nll", "learning_rate", "seconds"}
-        assert set(metrics) == names | horizons
+        assert set(metrics) == names | horizons | routers
         mean = np.mean([metrics[name] for name in horizons])
         assert metrics["validation_nll"] == pytest.approx(mean, rel=1e-6)
 
@@ -91,6 +92,19 @@ def test_the_starting_score_is_that_of_ewma_t(whole, examples):
         for j, z in enumerate(table.targets[rows].T)
     ]
     assert whole.baseline_nll == pytest.approx(np.mean(nll), abs=1e-6)
+
+
+def test_an_untrained_network_starts_at_the_baseline(whole):
+    assert whole.start_nll == whole.baseline_nll
+    assert whole.n_learning == sum(p.numel() for p in whole.network.parameters())
+
+
+def test_half_precision_trains_to_about_the_same_score(run, whole, recipe):
+    half = run(own=changed(recipe, precision="bfloat16"))
+    assert half.best_nll < half.baseline_nll == whole.baseline_nll
+    assert half.best_nll == pytest.approx(whole.best_nll, abs=0.01)
+    assert half.best_nll != whole.best_nll
+    assert {value.dtype for value in half.network.parameters()} == {torch.float32}
 
 
 def test_equal_seeds_give_equal_weights(run, whole):

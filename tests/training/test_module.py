@@ -1,26 +1,40 @@
 import math
+import warnings
+from copy import deepcopy
 
+import lightning as L
 import numpy as np
 import pytest
 import torch
 
-from forecasting.config import TrainingConfig
+from forecasting.config import Recipe, TrainingConfig
 from forecasting.forecast import student_t
 from forecasting.forecaster.network_forecaster import build_network
+from forecasting.nn.network import ForecastNetwork
+from forecasting.nn.routing import RouterReport
 from forecasting.training.module import (
     NetworkModule,
     masked_nll,
     mean_over_horizons,
+    router_metrics,
     warmup_cosine,
 )
+
+HORIZONS = (1, 5, 21)
+
+
+def make_network(recipe: Recipe, **options) -> ForecastNetwork:
+    torch.manual_seed(0)
+    changed = {"network": recipe.network.model_copy(update=options)}
+    features = ("log_gap", *map(str, range(6)))
+    network = build_network(recipe.model_copy(update=changed), features).eval()
+    torch.nn.init.normal_(network.head.proj.weight, std=0.3)
+    return network
 
 
 @pytest.fixture
 def network(recipe):
-    torch.manual_seed(0)
-    network = build_network(recipe, 7).eval()
-    torch.nn.init.normal_(network.head.proj.weight, std=0.3)
-    return network
+    return make_network(recipe)
 
 
 @pytest.fixture
@@ -57,16 +71,18 @@ def test_masked_nll_equals_cell_by_cell(network, batch):
 
 @torch.no_grad()
 def test_training_loss_is_the_mean_over_known_cells(network, batch, recipe):
-    module = NetworkModule(network, recipe.training, (1, 5, 21), 0.5)
+    module = NetworkModule(network, recipe.training, HORIZONS)
     module.log = lambda *_, **__: None
     sums, counts = slow_sums(network, *batch)
-    router = float(network(batch[0])[1])
+    router = float(network(batch[0])[1].loss)
+    assert router > 0
     loss = float(module.training_step(batch, 0))
-    assert loss == pytest.approx(sums.sum() / counts.sum() + 0.5 * router, rel=1e-5)
+    assert loss == pytest.approx(sums.sum() / counts.sum() + router, rel=1e-5)
 
 
-def test_a_batch_without_targets_teaches_nothing(network, batch, recipe):
-    module = NetworkModule(network, recipe.training, (1, 5, 21), 0.0)
+def test_a_batch_without_targets_teaches_nothing(batch, recipe):
+    network = make_network(recipe, router_z_loss_coef=0.0)
+    module = NetworkModule(network, recipe.training, HORIZONS)
     module.log = lambda *_, **__: None
     loss = module.training_step((batch[0], torch.full_like(batch[1], torch.nan)), 0)
     loss.backward()
@@ -99,9 +115,122 @@ def test_the_rate_stays_between_zero_and_one(warmup):
 
 
 def test_optimiser_and_schedule_follow_the_recipe(network, recipe):
-    made = NetworkModule(network, recipe.training, (1, 5, 21), 0.0).configure_optimizers()
+    made = NetworkModule(network, recipe.training, HORIZONS).configure_optimizers()
     decays = [group["weight_decay"] for group in made["optimizer"].param_groups]
     assert decays == [recipe.training.weight_decay, 0.0]
     assert made["lr_scheduler"]["interval"] == "step"
     first = made["optimizer"].param_groups[0]["lr"]
     assert first == pytest.approx(recipe.training.learning_rate / recipe.training.warmup_steps)
+
+
+@pytest.fixture
+def calm_lightning():
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="lightning")
+        yield
+
+
+def make_trainer(**options) -> L.Trainer:
+    return L.Trainer(
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        **options,
+    )
+
+
+def make_loader(batches) -> torch.utils.data.DataLoader:
+    return torch.utils.data.DataLoader(batches, batch_size=None, collate_fn=tuple)
+
+
+def make_batches(n_batches: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    generator = torch.Generator().manual_seed(2)
+    shapes = ((4, 30, 7), (4, 30, 3))
+    batches = []
+    for _ in range(n_batches):
+        features, targets = (torch.randn(shape, generator=generator) for shape in shapes)
+        features[0, 20:] = torch.nan
+        targets[0, 20:] = torch.nan
+        batches.append((features, targets))
+    return batches
+
+
+@pytest.mark.usefixtures("calm_lightning")
+@pytest.mark.parametrize("accumulated", [1, 2])
+def test_the_biases_move_once_a_step_by_the_loads_of_its_known_bars(recipe, accumulated):
+    network = make_network(recipe, dropout=0.0, router_bias_update_rate=0.01).double()
+    batches = [(x.double(), y.double()) for x, y in make_batches(3 * accumulated)]
+    twin = deepcopy(network)
+    module = NetworkModule(network, recipe.training, HORIZONS)
+    trainer = make_trainer(max_steps=3, accumulate_grad_batches=accumulated)
+    trainer.fit(module, make_loader(batches))
+
+    made = NetworkModule(twin, recipe.training, HORIZONS).configure_optimizers()
+    optimizer, schedule = made["optimizer"], made["lr_scheduler"]["scheduler"]
+    for step in range(3):
+        optimizer.zero_grad()
+        picks = 0
+        for features, targets in batches[step * accumulated : (step + 1) * accumulated]:
+            sums, counts = masked_nll(twin, features, targets)
+            report = twin(features)[1]
+            ((sums.sum() / counts.sum() + report.loss) / accumulated).backward()
+            picks = picks + report.picks
+        optimizer.step()
+        schedule.step()
+        twin.balance_experts(picks)
+    for name, value in twin.state_dict().items():
+        torch.testing.assert_close(network.state_dict()[name], value, rtol=1e-8, atol=1e-10)
+    biases = [value for name, value in network.named_buffers() if name.endswith("correction_bias")]
+    assert biases
+    assert all((bias != 0).any() for bias in biases)
+
+
+@pytest.mark.usefixtures("calm_lightning")
+def test_validation_shows_the_experts_and_leaves_them_alone(network, recipe):
+    before, batches = deepcopy(network.state_dict()), make_batches(2)
+    module = NetworkModule(network, recipe.training, HORIZONS)
+    loader = make_loader(batches)
+    first, again = (make_trainer().validate(module, loader, verbose=False) for _ in range(2))
+    [found] = first
+    assert [found] == again
+    with torch.no_grad():
+        reports = [network(features)[1] for features, _ in batches]
+    for name, value in router_metrics((1,), reports).items():
+        assert found[name] == pytest.approx(float(value), rel=1e-6)
+    nll = {"validation_nll", *(f"validation_nll_h{h}" for h in HORIZONS)}
+    experts = {f"expert_load_l1_e{e}" for e in range(4)}
+    assert set(found) == nll | experts | {"router_entropy_l1", "dead_experts"}
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_router_metrics_by_hand():
+    def report(bars, picks, entropy):
+        return RouterReport(
+            torch.tensor(1.0), torch.tensor(bars), torch.tensor(picks), torch.tensor(entropy)
+        )
+
+    reports = [
+        report(10, [[5, 5, 5, 5], [19, 1, 0, 0]], [4.0, 2.0]),
+        report(30, [[15, 15, 15, 15], [56, 1, 3, 0]], [8.0, 2.0]),
+    ]
+    found = {name: float(value) for name, value in router_metrics((1, 4), reports).items()}
+    assert found == pytest.approx(
+        {
+            **{f"expert_load_l1_e{e}": 0.25 for e in range(4)},
+            **{f"expert_load_l4_e{e}": n / 80 for e, n in enumerate((75, 2, 3, 0))},
+            "router_entropy_l1": 0.3,
+            "router_entropy_l4": 0.1,
+            "dead_experts": 1,
+        }
+    )
+
+
+def test_a_network_without_experts_has_no_router_metrics(recipe):
+    assert router_metrics((), []) == {}
+    network = make_network(recipe, expert_layer_period=None)
+    module = NetworkModule(network, recipe.training, HORIZONS)
+    module.log = lambda *_, **__: None
+    assert module.training_step(make_batches(1)[0], 0).isfinite()
+    network.balance_experts(module._picks[0])

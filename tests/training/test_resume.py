@@ -16,8 +16,9 @@ from forecasting.errors import ConfigError, ModelFileError
 from forecasting.forecaster.model_folder import WEIGHTS
 from forecasting.market.simulated import simulate
 from forecasting.training import train as train_module
+from forecasting.training.checkpoints import RUN_FILE
 from forecasting.training.tracking import Run
-from forecasting.training.train import RUN_FILE, train
+from forecasting.training.train import train
 
 # The tests ask MLflow themselves, and its database layer warns about its own insides.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")

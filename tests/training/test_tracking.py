@@ -98,6 +98,34 @@ def test_a_run_is_opened_again_where_the_store_has_it(store):
     assert other.run_id not in ("0" * 32, first.run_id)
 
 
+@pytest.mark.parametrize("still_open", [True, False])
+def test_a_run_is_shown_below_another(store, still_open):
+    with open_run("all") as above:
+        if still_open:
+            with open_run("one", parent=above.run_id) as below:
+                below.log_metrics({"a": 1.0})
+            above.log_metrics({"b": 2.0})
+    if not still_open:
+        with open_run("one", parent=above.run_id) as below:
+            below.log_metrics({"a": 1.0})
+    found = look_up(store, below.run_id)
+    assert found.data.tags["mlflow.parentRunId"] == above.run_id
+    assert (found.info.status, found.info.run_name) == ("FINISHED", "one")
+    assert found.data.metrics == {"a": 1.0}
+    assert "mlflow.parentRunId" not in look_up(store, above.run_id).data.tags
+    with open_run("again", below.run_id, parent=above.run_id) as again:
+        pass
+    assert again.run_id == below.run_id
+    assert look_up(store, again.run_id).data.tags["mlflow.parentRunId"] == above.run_id
+
+
+def test_a_parent_that_the_store_does_not_have_is_one_line(store):
+    options = {"parent": "0" * 32}
+    with pytest.raises(TrackingError, match="not found") as caught, open_run("one", **options):
+        raise AssertionError("there is no run")
+    assert "\n" not in str(caught.value)
+
+
 def test_the_environment_chooses_the_store(store, empty_store, tmp_path, monkeypatch):
     elsewhere = tmp_path / "elsewhere.db"
     shutil.copy(empty_store, elsewhere)

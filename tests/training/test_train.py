@@ -24,7 +24,7 @@ from forecasting.market.panel import Panel
 from forecasting.training import train as train_module
 from forecasting.training.examples import Examples, prepare
 from forecasting.training.fit import WindowData, starting_network
-from forecasting.training.tracking import tracking_uri
+from forecasting.training.tracking import open_run, tracking_uri
 from forecasting.training.train import train, twin_recipe
 
 # The tests ask MLflow themselves, and its database layer warns about its own insides.
@@ -74,6 +74,7 @@ def test_metrics_and_card_say_how_it_went(trained, recipe, market):
 
 def test_the_run_holds_recipe_data_and_commit(run, trained, recipe, market):
     params = run.data.params
+    assert not {"from_model", "tune"} & params.keys()
     assert (run.info.status, run.info.run_name) == ("FINISHED", "jamba-tiny")
     assert params["recipe"] == "jamba-tiny"
     assert params["network.hidden_size"] == "16"
@@ -252,7 +253,7 @@ def test_an_unreachable_store_leaves_nothing_and_destroys_nothing(
     assert out.exists() == overwrite
 
 
-def test_another_store_is_used_where_the_environment_names_one(
+def test_another_store_is_used_and_a_parent_in_it(
     store, empty_store, recipe, market, tmp_path, monkeypatch
 ):
     shutil.copy(empty_store, tmp_path / "other.db")
@@ -260,9 +261,12 @@ def test_another_store_is_used_where_the_environment_names_one(
     short = recipe.model_copy(
         update={"training": recipe.training.model_copy(update={"max_steps": 3})}
     )
-    model = train(market, short, out=tmp_path / "model", twin=False, progress=False)
-    run_id = model.files.metrics["mlflow_run_id"]
-    assert mlflow.MlflowClient(tracking_uri()).get_run(run_id).info.status == "FINISHED"
+    options = {"out": tmp_path / "model", "twin": False, "progress": False}
+    with open_run("all") as above:
+        model = train(market, short, parent=above.run_id, **options)
+    found = mlflow.MlflowClient(tracking_uri()).get_run(model.files.metrics["mlflow_run_id"])
+    assert found.info.status == "FINISHED"
+    assert found.data.tags["mlflow.parentRunId"] == above.run_id
     assert mlflow.MlflowClient(store).get_experiment_by_name("forecasting") is None
 
 

@@ -20,7 +20,7 @@ from scipy import signal
 
 from forecasting.errors import DataError
 from forecasting.evaluation.baselines.baseline import Baseline, Calibration, RowLaws
-from forecasting.market.features import ticker_bars
+from forecasting.market.bars import ticker_bars
 from forecasting.market.sequences import VOLATILITY_DECAY, Sequences
 from forecasting.market.volatility import WARM_UP
 

@@ -21,7 +21,7 @@ from forecasting.evaluation.baselines.baseline import (
     RowLaws,
     weighted_sum,
 )
-from forecasting.market.features import ticker_bars
+from forecasting.market.bars import ticker_bars
 from forecasting.market.sequences import VOLATILITY_DECAY, Sequences
 from forecasting.market.volatility import trailing_mean
 

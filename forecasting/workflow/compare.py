@@ -1,0 +1,222 @@
+"""Compare recipes: each trained with several seeds, all judged on the same cells."""
+
+import itertools
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from forecasting import paths
+from forecasting.config import Recipe, load_recipe
+from forecasting.evaluation.baselines import EwmaT
+from forecasting.evaluation.cells import Cells, common_cells
+from forecasting.evaluation.evaluate import BASELINES
+from forecasting.evaluation.significance import least_dates
+from forecasting.forecast.forecast import Forecast
+from forecasting.forecaster.network_forecaster import NetworkForecaster, load_forecaster
+from forecasting.market.panel import Panel, day, start_of
+from forecasting.market.sequences import make_sequences
+from forecasting.nn.sizes import sizes
+from forecasting.workflow.comparison import Comparison, gain_table, seed_table
+from forecasting.workflow.comparison_run import log_comparison, open_comparison
+from forecasting.workflow.trainings import Entrant, Progress, enter, require_comparable, train_all
+
+
+def compare(
+    prices: Panel,
+    recipes: Sequence[str | Path | Recipe],
+    *,
+    seeds: int = 3,
+    overrides: tuple[str, ...] = (),
+    out: str | Path | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Train every recipe with every seed, and judge all on the same cells of the test span.
+
+    Prices, split and cells are the same for all. Beside the recipes stand the baselines of
+    `evaluate`, fitted on the bars before the test span. What is tested stands in `Comparison`. Each
+    training is an MLflow run, shown below that of the comparison.
+
+    Args:
+        prices: Panel to train, validate and test on.
+        recipes: Recipes, their names, or YAML files; the first one is the reference of the others.
+        seeds: Trainings a recipe, with the seeds 0, 1, ...
+        overrides: `section.key=value` changes of every recipe.
+        out: Folder of the trained models, `<out>/<recipe>/seed-<k>`; `runs/compare` by default.
+        resume: Keep the trainings that `out` has finished, and continue an interrupted one.
+        progress: Called with a few words before each step that takes time.
+
+    Raises:
+        ConfigError: A recipe is not valid, two have one name or differ in the split, or `out` holds
+            other trainings.
+        DataError: The prices do not suffice.
+        TrackingError: The MLflow store cannot be reached.
+        ValueError: Overrides of a recipe that is not read from a file; no recipe or no seed.
+    """
+    if not recipes or seeds < 1:
+        raise ValueError(f"expected recipes and seeds, got {len(recipes)} and {seeds}")
+    say = progress or (lambda words: None)
+    chosen = [_read(recipe, overrides) for recipe in recipes]
+    require_comparable(chosen)
+    folder = Path(out) if out is not None else paths.runs() / "compare"
+    entrants = []
+    for recipe in chosen:
+        say(f"speed of {recipe.name}")
+        entrants.append(enter(recipe, prices, folder, tuple(range(seeds)), resume=resume))
+    unfinished = [(entrant, seed) for entrant in entrants for seed in entrant.unfinished()]
+    with open_comparison(folder, resume=resume) as run:
+        train_all(unfinished, prices, run.run_id, say)
+        models = {
+            entrant.recipe.name: [load_forecaster(entrant.place(seed)) for seed in entrant.seeds]
+            for entrant in entrants
+        }
+        made = _judge(entrants, models, prices, say)
+        say("tracking")
+        log_comparison(run, made, models)
+    return made
+
+
+def _read(recipe: str | Path | Recipe, overrides: tuple[str, ...]) -> Recipe:
+    if not isinstance(recipe, Recipe):
+        return load_recipe(recipe, overrides)
+    if overrides:
+        raise ValueError("overrides change a recipe that is read by name or from a file")
+    return recipe
+
+
+def _judge(
+    entrants: Sequence[Entrant],
+    models: dict[str, list[NetworkForecaster]],
+    prices: Panel,
+    say: Progress,
+) -> Comparison:
+    """Forecasts of all models and baselines, scored on their common cells."""
+    first = models[entrants[0].recipe.name][0]
+    start = np.datetime64(first.corpus.test_start, "ns")
+    seeds = entrants[0].seeds
+    baselines = _fit_baselines(first, prices, start, say)
+    forecasts, rates = _forecast_all(models, seeds, prices, start, say)
+    of_recipe = {name: [each.name for each in made] for name, made in forecasts.items()}
+    answers = [*itertools.chain(*forecasts.values()), *baselines]
+    say("scores and tests")
+    span = prices.between(start)
+    cells, gaps = common_cells(span, answers)
+    gains = gain_table(cells, of_recipe | {each.name: [each.name] for each in baselines})
+    doubts = [f"{e.recipe.name}: {doubt}" for e in entrants for doubt in e.recipe.network.doubts()]
+    notes = [*_notes(prices, start, seeds, cells, gains), *doubts, *gaps]
+    notes += [note for answer in answers for note in answer.notes]
+    dates = np.unique(np.concatenate([part.date for part in cells]))
+    tickers = np.unique(np.concatenate([part.ticker for part in cells]))
+    return Comparison(
+        recipes=tuple(models),
+        seeds=seeds,
+        horizons=first.horizons,
+        tickers=tuple(span.tickers[k] for k in tickers),
+        start=span.times[dates[0]],
+        end=span.times[dates[-1]],
+        n_dates=len(dates),
+        networks=_network_table(entrants, models, rates),
+        gains=gains,
+        by_seed=seed_table(cells, of_recipe, seeds),
+        notes=tuple(dict.fromkeys(notes)),
+    )
+
+
+def _fit_baselines(
+    model: NetworkForecaster, prices: Panel, start: np.datetime64, say: Progress
+) -> list[Forecast]:
+    """Forecasts from `start` on of the baselines, fitted on labels known before it."""
+    decay = model.files.recipe.data.volatility_decay
+    sequences = make_sequences(
+        prices, variant=model.corpus.features, horizons=model.horizons, decay=decay
+    )
+    rows = sequences.label_end.max(axis=1) < start_of(prices.times, start)
+    forecasts = []
+    for kind in BASELINES:
+        say(f"baseline {kind.name}")
+        fitted = kind.fit(sequences, rows, decay=decay)
+        forecasts.append(fitted.forecast_rows(sequences).between(start))
+    return forecasts
+
+
+def _forecast_all(
+    models: dict[str, list[NetworkForecaster]],
+    seeds: tuple[int, ...],
+    prices: Panel,
+    start: np.datetime64,
+    say: Progress,
+) -> tuple[dict[str, list[Forecast]], dict[str, float]]:
+    """Forecasts from `start` on of each recipe's models, and its best rate in bars a second."""
+    forecasts: dict[str, list[Forecast]] = {name: [] for name in models}
+    rates = dict.fromkeys(models, 0.0)
+    for recipe, trained in models.items():
+        for seed, model in zip(seeds, trained, strict=True):
+            name = f"{recipe}, seed {seed}"
+            say(f"forecasts of {name}")
+            started = time.perf_counter()
+            forecast = model.forecast(prices)
+            rate = int(forecast.mask.sum()) / (time.perf_counter() - started)
+            rates[recipe] = max(rates[recipe], rate)
+            forecasts[recipe].append(replace(forecast.between(start), name=name))
+    return forecasts, rates
+
+
+def _network_table(
+    entrants: Sequence[Entrant],
+    models: dict[str, list[NetworkForecaster]],
+    rates: dict[str, float],
+) -> pd.DataFrame:
+    """What each recipe costs, as `Comparison.networks`."""
+    rows = []
+    for entrant in entrants:
+        name = entrant.recipe.name
+        size = sizes(models[name][0].network)
+        rows.append(
+            {
+                "recipe": name,
+                "parameters": size.parameters,
+                "active_parameters": size.active_parameters,
+                "state_bytes": size.state_bytes,
+                "context_length": entrant.recipe.training.context_length,
+                "training_rate": entrant.rate,
+                "forecasting_rate": rates[name],
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _notes(
+    prices: Panel,
+    start: np.datetime64,
+    seeds: tuple[int, ...],
+    cells: Sequence[Cells],
+    gains: pd.DataFrame,
+) -> list[str]:
+    """What has to be known of the numbers: the protocol, the seeds, the number of verdicts."""
+    last_fitted = day(prices.times[start_of(prices.times, start) - 1])
+    notes = [
+        f"Protocol: fitted once, tested forward. All are fitted on labels known by {last_fitted} "
+        f"and scored from {day(start)} on the same (ticker, bar, horizon) cells."
+    ]
+    if len(seeds) == 1:
+        notes.append("One seed: how much of a gain is its luck is not known. Train with more.")
+    else:
+        notes.append(
+            f"A recipe's loss is the mean over its {len(seeds)} seeds, not that of their joint "
+            "forecast. The tests hold the seeds fixed: a gain that is small beside the spread over "
+            "seeds may be the seeds' luck, whatever its verdict."
+        )
+    notes += [
+        f"No test at {part.horizon} bars ahead: {part.n_dates} dates, expected at least "
+        f"{least_dates(part.horizon)}."
+        for part in cells
+        if part.n_dates < least_dates(part.horizon)
+    ]
+    others = gains[gains["forecaster"] != EwmaT.name]  # its test is the reference's, mirrored
+    tests = int(gains["p"].notna().sum() + others["reference_p"].notna().sum())
+    luck = f"about 2.5 % of them ({0.025 * tests:.1f}) would say BEATS by luck alone."
+    return [*notes, f"{tests} verdicts at two-sided 5 %: {luck}"]
