@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Bool
 
 from forecasting.errors import DataError
 from forecasting.evaluation.baselines import Baseline, EwmaT, GjrGarchT, LinearT, LogHarT
@@ -80,14 +81,28 @@ def evaluate(
         say(f"forecasts of {forecaster.name}")
         forecast = _aligned(forecaster, prices, model.horizons)
         forecasts.append(forecast.between(start))
-    for baseline in BASELINES:
-        say(f"baseline {baseline.name}")
-        fitted = baseline.fit(sequences, rows, decay=decay)
-        forecasts.append(fitted.forecast_rows(sequences).between(start))
+    forecasts += forecast_baselines(sequences, rows, start, decay=decay, progress=say)
     say("scores and tests")
     span = prices.between(start)
     cells, gaps = common_cells(span, forecasts, tickers)
     return _conclude(span, cells, forecasts, (*notes, _protocol(prices.times, first), *gaps))
+
+
+def forecast_baselines(
+    sequences: Sequences,
+    rows: Bool[np.ndarray, " row"],
+    start: np.datetime64,
+    *,
+    decay: float,
+    progress: Progress,
+) -> list[Forecast]:
+    """Forecasts from `start` on of every baseline, fitted on `rows`."""
+    forecasts = []
+    for baseline in BASELINES:
+        progress(f"baseline {baseline.name}")
+        fitted = baseline.fit(sequences, rows, decay=decay)
+        forecasts.append(fitted.forecast_rows(sequences).between(start))
+    return forecasts
 
 
 def _require_start(prices: Panel, first: int, start: np.datetime64) -> None:

@@ -87,15 +87,16 @@ class Evaluation:
             "start": day(self.start),
             "end": day(self.end),
             "n_dates": self.n_dates,
-            "scores": _records(self.scores),
-            "verdicts": _records(self.verdicts),
-            "location": _records(self.location),
-            "pit": _records(self.pit),
+            "scores": records(self.scores),
+            "verdicts": records(self.verdicts),
+            "location": records(self.location),
+            "pit": records(self.pit),
             "notes": list(self.notes),
         }
 
 
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a table as JSON types, NaN as null."""
     plain = table.astype(object)
     return [
         {str(key): value for key, value in row.items()}

@@ -13,7 +13,7 @@ from forecasting import paths
 from forecasting.config import Recipe, load_recipe
 from forecasting.evaluation.baselines import EwmaT
 from forecasting.evaluation.cells import Cells, common_cells
-from forecasting.evaluation.evaluate import BASELINES
+from forecasting.evaluation.evaluate import forecast_baselines
 from forecasting.evaluation.significance import least_dates
 from forecasting.forecast.forecast import Forecast
 from forecasting.forecaster.network_forecaster import NetworkForecaster, load_forecaster
@@ -135,12 +135,7 @@ def _fit_baselines(
         prices, variant=model.corpus.features, horizons=model.horizons, decay=decay
     )
     rows = sequences.label_end.max(axis=1) < start_of(prices.times, start)
-    forecasts = []
-    for kind in BASELINES:
-        say(f"baseline {kind.name}")
-        fitted = kind.fit(sequences, rows, decay=decay)
-        forecasts.append(fitted.forecast_rows(sequences).between(start))
-    return forecasts
+    return forecast_baselines(sequences, rows, start, decay=decay, progress=say)
 
 
 def _forecast_all(

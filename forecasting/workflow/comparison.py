@@ -10,6 +10,7 @@ from jaxtyping import Float
 
 from forecasting.evaluation.baselines import EwmaT
 from forecasting.evaluation.cells import Cells
+from forecasting.evaluation.evaluation import records
 from forecasting.evaluation.significance import diebold_mariano
 from forecasting.market.panel import day
 
@@ -82,9 +83,9 @@ class Comparison:
             "start": day(self.start),
             "end": day(self.end),
             "n_dates": self.n_dates,
-            "networks": _records(self.networks),
-            "gains": _records(self.gains),
-            "by_seed": _records(self.by_seed),
+            "networks": records(self.networks),
+            "gains": records(self.gains),
+            "by_seed": records(self.by_seed),
             "notes": list(self.notes),
         }
 
@@ -152,11 +153,3 @@ def _test(
         return {"gain": np.nan, "t": np.nan, "p": np.nan, "verdict": ""}
     found = diebold_mariano(losses[rival] - losses[name], horizon)
     return {"gain": found.gain, "t": found.t, "p": found.p, "verdict": str(found.verdict)}
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    plain = table.astype(object)
-    return [
-        {str(key): value for key, value in row.items()}
-        for row in plain.where(table.notna(), None).to_dict("records")
-    ]
