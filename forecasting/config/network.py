@@ -52,6 +52,8 @@ class NetworkConfig(Section):
     """Complex states of each channel of Megalodon's moving average."""
     elapsed_time: Literal["ignore", "scale"] = "ignore"
     """Whether the calendar gap before a bar scales the time that the state decays over."""
+    cross_asset: Literal["none", "attention"] = "none"
+    """Whether the tickers that trade at the same bar see each other, in the middle of the stack."""
     rms_norm_eps: Annotated[float, Field(gt=0)] = 1e-6
     dropout: Fraction = 0.3
     """Dropout on the input projection and on every residual branch."""

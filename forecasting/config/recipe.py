@@ -54,7 +54,7 @@ class TrainingConfig(Section):
     context_length: Annotated[int, Field(ge=8)] = 256
     """Bars in a training window."""
     batch_size: Positive = 16
-    """Windows in an optimiser step."""
+    """Windows in an optimiser step; with attention across tickers, tickers at most."""
     max_steps: Positive = 300
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
     weight_decay: Annotated[float, Field(ge=0)] = 0.1

@@ -1,4 +1,4 @@
-"""A trained network as a `Forecaster`: a whole history in one scan a ticker."""
+"""A trained network as a `Forecaster`: a whole history in one scan a ticker, or of all tickers."""
 
 from pathlib import Path
 
@@ -109,6 +109,8 @@ def network_law(network: ForecastNetwork, sequences: Sequences) -> np.ndarray:
     Returns:
         Array of shape (row, horizon, 3), float64.
     """
+    if network.config.cross_asset != "none":
+        return _market_law(network, sequences)
     law = np.empty((*sequences.targets.shape, 3))
     features = torch.from_numpy(sequences.features)
     with torch.inference_mode():
@@ -118,6 +120,20 @@ def network_law(network: ForecastNetwork, sequences: Sequences) -> np.ndarray:
                 params, _ = network(features[rows].unsqueeze(0))
                 law[rows] = torch.stack(tuple(params), dim=-1)[0].double().numpy()
     return law
+
+
+def _market_law(network: ForecastNetwork, sequences: Sequences) -> np.ndarray:
+    """The same of a network that looks across tickers: all of them at once, padded on the right."""
+    histories = len(sequences.panel.tickers), int(np.diff(sequences.offsets).max())
+    age = np.arange(len(sequences.origin)) - sequences.offsets[sequences.ticker]
+    at = (sequences.ticker, age)
+    features = np.zeros((*histories, sequences.features.shape[1]), np.float32)
+    features[at] = sequences.features
+    bar = np.full(histories, -1)
+    bar[at] = sequences.origin
+    with torch.inference_mode():
+        params, _ = network(torch.from_numpy(features), torch.from_numpy(bar))
+    return torch.stack(tuple(params), dim=-1).numpy()[at].astype(np.float64)
 
 
 def build_network(recipe: Recipe, features: tuple[str, ...]) -> ForecastNetwork:

@@ -1,10 +1,11 @@
 """A trained model that goes on bar by bar, at a cost that does not depend on the history."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Float32, Int
 
 from forecasting.forecast.forecast import Forecast
 from forecasting.forecaster.network_forecaster import NetworkForecaster
@@ -16,7 +17,7 @@ from forecasting.forecaster.stream_state import (
 )
 from forecasting.market.feature_stream import FeatureStream
 from forecasting.market.panel import Panel
-from forecasting.market.sequences import make_sequences
+from forecasting.market.sequences import Sequences, make_sequences
 from forecasting.nn.state import State, flat, nested
 
 _FEATURE_ARRAYS = ("last_close", "variance", "tail")
@@ -72,14 +73,12 @@ class StreamingForecaster:
         sequences = make_sequences(
             prices, variant=variant, horizons=data.horizons, decay=data.volatility_decay
         )
-        law, states = np.empty((*sequences.targets.shape, 3)), []
-        for k in range(len(prices.tickers)):
-            rows = sequences.rows(k)
-            history = torch.from_numpy(sequences.features[rows]).unsqueeze(0)
-            params, state = self.model.network.advance(history, self.model.network.initial_state(1))
-            law[rows] = torch.stack(tuple(params), dim=-1)[0].double().numpy()
-            states.append(state)
-        self.features, self.state = features, _joined(states)
+        network = self.model.network
+        self.features, self.state = features, network.initial_state(len(prices.tickers))
+        law = np.empty((*sequences.targets.shape, 3))
+        for rows in _passes(sequences, across=network.config.cross_asset != "none"):
+            slots = sequences.ticker[rows[:, 0]]
+            law[rows] = self._advance_network(sequences.features[rows], slots)
         return self._forecast(
             prices, sequences.to_grid(law), sequences.to_grid(sequences.volatility)
         )
@@ -111,23 +110,25 @@ class StreamingForecaster:
         law = np.full((*complete.shape, len(self.model.horizons), 3), np.nan)
         for t, present in enumerate(complete):
             if present.any():
-                law[t, present] = self._advance_network(grid[t, present], slots[present])
+                bar = grid[t, present, None].astype(np.float32)
+                law[t, present] = self._advance_network(bar, slots[present])[:, 0]
         return self._forecast(prices, law, volatility)
 
     def _advance_network(
-        self, features: Float[np.ndarray, "row feature"], slots: Int[np.ndarray, " row"]
-    ) -> Float[np.ndarray, "row horizon 3"]:
-        """The law of one bar of the tickers at `slots`, whose state moves on."""
-        bar = torch.from_numpy(features.astype(np.float32)).unsqueeze(1)
+        self, features: Float32[np.ndarray, "row bar feature"], slots: Int[np.ndarray, " row"]
+    ) -> Float[np.ndarray, "row bar horizon 3"]:
+        """The law of the same bars of the tickers at `slots`, whose state moves on."""
+        inputs, network = torch.from_numpy(features), self.model.network
+        bar = torch.arange(inputs.shape[1]).expand(inputs.shape[:2])
         if np.array_equal(slots, np.arange(len(self.features.tickers))):
-            law, self.state = self.model.network.advance(bar, self.state)
+            law, self.state = network.advance(inputs, self.state, bar)
         else:
             rows = torch.from_numpy(slots)
             picked = {name: value[rows] for name, value in self.state.items()}
-            law, moved = self.model.network.advance(bar, picked)
+            law, moved = network.advance(inputs, picked, bar)
             for name, value in moved.items():
                 self.state[name][rows] = value
-        return torch.stack(tuple(law), dim=-1)[:, 0].double().numpy()
+        return torch.stack(tuple(law), dim=-1).double().numpy()
 
     def _forecast(
         self,
@@ -190,6 +191,27 @@ class StreamingForecaster:
         arrays = {name: getattr(self.features, name) for name in _FEATURE_ARRAYS}
         features = {name: torch.from_numpy(array) for name, array in arrays.items()}
         return flat({"features": features, "network": self.state})
+
+
+def _passes(sequences: Sequences, *, across: bool) -> Iterator[Int[np.ndarray, "ticker bar"]]:
+    """The rows of the table that go through the network at once, in the order of time.
+
+    One ticker's history after the other; or, `across` tickers, all that trade, for as long as the
+    same ones do: a state can pass over a bar that a ticker does not have, but not over padding.
+    """
+    if not across:
+        for k in range(len(sequences.panel.tickers)):
+            rows = sequences.rows(k)
+            yield np.arange(rows.start, rows.stop)[None]
+        return
+    grid = np.full(sequences.panel.mask.shape, -1)
+    grid[sequences.origin, sequences.ticker] = np.arange(len(sequences.origin))
+    trades = grid >= 0
+    changes = np.flatnonzero((trades[1:] != trades[:-1]).any(axis=1)) + 1
+    for market in np.split(grid, changes):
+        present = market[0] >= 0
+        if present.any():
+            yield market[:, present].T
 
 
 def _joined(states: list[State]) -> State:

@@ -1,5 +1,7 @@
 """The stack of pre-norm residual layers, each a mixer over time and a feed-forward.
 
+As an option, one more layer in the middle of the stack mixes across tickers.
+
 Written as Jamba does, arXiv 2403.19887, section 2; leaf names are those of Hugging Face's
 `JambaModel`, so that weights map one to one.
 """
@@ -13,6 +15,7 @@ from torch import nn
 
 from forecasting.config import NetworkConfig
 from forecasting.nn.attention import Attention
+from forecasting.nn.cross_asset import Bars, CrossAssetAttention
 from forecasting.nn.feed_forward import FeedForward
 from forecasting.nn.gru import GRUMixer
 from forecasting.nn.mamba import MambaMixer
@@ -67,7 +70,7 @@ class Layer(nn.Module):
 
 
 class Backbone(nn.Module):
-    """All layers of `NetworkConfig.layer_plan` and the final norm."""
+    """All layers of `NetworkConfig.layer_plan`, the one across tickers and the final norm."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -76,6 +79,9 @@ class Backbone(nn.Module):
         self.final_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
         branches = sum(1 if feed_forward == "none" else 2 for _, feed_forward in plan)
         self._scale_branches(branches)
+        # Made last, so that all else is drawn as without it.
+        self.cross_asset = CrossAssetAttention(config) if config.cross_asset != "none" else None
+        self._middle = (len(plan) - 1) // 2
 
     @torch.no_grad()
     def _scale_branches(self, branches: int) -> None:
@@ -88,11 +94,14 @@ class Backbone(nn.Module):
             if name.removesuffix(".weight").endswith(("out_proj", "o_proj", "down_proj")):
                 parameter.div_(math.sqrt(branches))
 
-    def forward(self, x: Hidden, gap: Gap | None = None) -> tuple[Hidden, list[Routing]]:
+    def forward(
+        self, x: Hidden, gap: Gap | None = None, bar: Bars | None = None
+    ) -> tuple[Hidden, list[Routing]]:
         """The last hidden sequence, normalised, and what each router did."""
         routings = []
-        for layer in self.layers:
+        for i, layer in enumerate(self.layers):
             x, routing = layer(x, gap)
+            x = self._across(i, x, bar)
             if routing is not None:
                 routings.append(routing)
         return self.final_layernorm(x), routings
@@ -102,12 +111,21 @@ class Backbone(nn.Module):
         layers = enumerate(cast(Iterable[Layer], self.layers))
         return flat({f"layers.{i}": layer.initial_state(batch) for i, layer in layers})
 
-    def advance(self, x: Hidden, state: State, gap: Gap | None = None) -> tuple[Hidden, State]:
+    def advance(
+        self, x: Hidden, state: State, gap: Gap | None = None, bar: Bars | None = None
+    ) -> tuple[Hidden, State]:
         """The last hidden sequence of further bars, normalised."""
         states = {}
         for i, layer in enumerate(cast(Iterable[Layer], self.layers)):
             x, states[f"layers.{i}"] = layer.advance(x, nested(state, f"layers.{i}"), gap)
+            x = self._across(i, x, bar)
         return self.final_layernorm(x), flat(states)
+
+    def _across(self, layer: int, x: Hidden, bar: Bars | None) -> Hidden:
+        """What follows a layer: in the middle of the stack the look across tickers."""
+        if self.cross_asset is None or layer != self._middle:
+            return x
+        return cast(Hidden, self.cross_asset(x, bar))
 
 
 def _make_layer(config: NetworkConfig, mixer: str, feed_forward: str) -> nn.Module:

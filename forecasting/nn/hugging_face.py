@@ -151,6 +151,7 @@ def _refuse_what_jamba_lacks(config: NetworkConfig) -> None:
             "shared experts": experts and config.num_shared_experts > 0,
             "rotary positions": "attention" in kinds and config.position_embedding != "none",
             "elapsed time (elapsed_time: scale)": config.elapsed_time != "ignore",
+            "attention across tickers (cross_asset)": config.cross_asset != "none",
             "Mamba layers without inner norms": "mamba" in kinds and not config.mamba_inner_norms,
         },
     )
@@ -164,6 +165,7 @@ def _refuse_what_mamba_lacks(config: NetworkConfig) -> None:
             "layers of another kind": not kinds <= {"mamba", "dense", "moe", "none"},
             "feed-forwards (intermediate_size above 0)": not kinds.isdisjoint({"dense", "moe"}),
             "elapsed time (elapsed_time: scale)": config.elapsed_time != "ignore",
+            "attention across tickers (cross_asset)": config.cross_asset != "none",
             "inner norms (mamba_inner_norms: true)": "mamba" in kinds and config.mamba_inner_norms,
         },
     )

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from forecasting.config import NetworkConfig
 from forecasting.nn.backbone import Backbone
+from forecasting.nn.cross_asset import Bars
 from forecasting.nn.head import StudentT, StudentTHead
 from forecasting.nn.moe import MixtureOfExperts
 from forecasting.nn.routing import RouterReport, report_routing
@@ -19,6 +20,9 @@ _RATES = ("A_log", "cema.alpha", "cema.delta", "cema.gamma")
 
 class ForecastNetwork(nn.Module):
     """Normalise -> project -> backbone -> head; causal, and each row of the batch by itself.
+
+    With `config.cross_asset` the rows are the tickers of one market: at a bar that several of them
+    have, each sees the others' past too.
 
     The law at bar t depends on the features of bars up to t alone, so a whole history is forecast
     in one call. Untrained it is the baseline of `set_baseline` at every bar.
@@ -83,12 +87,14 @@ class ForecastNetwork(nn.Module):
         self.head.set_baseline(scale, df)
 
     def forward(
-        self, features: Float[Tensor, "batch length feature"]
+        self, features: Float[Tensor, "batch length feature"], bar: Bars | None = None
     ) -> tuple[StudentT, RouterReport]:
         """Forecast every bar.
 
         Args:
             features: As computed, not normalised; known at the close of their bar.
+            bar: Which bars of different rows are the same, for `config.cross_asset`; -1 for
+                padding. Without it every row is alone in its market.
 
         Returns:
             The law of the volatility-scaled target. It is NaN from a row's first bar with a feature
@@ -99,7 +105,9 @@ class ForecastNetwork(nn.Module):
             ValueError: Another number of features than the network was made for.
         """
         features, known = self._known(features)
-        hidden, routings = self.backbone(self.dropout(self._embed(features)), self._gap(features))
+        hidden, routings = self.backbone(
+            self.dropout(self._embed(features)), self._gap(features), _known_bar(bar, known)
+        )
         return self._law(hidden, known), report_routing(self.config, routings, known)
 
     def initial_state(self, batch: int) -> State:
@@ -108,13 +116,17 @@ class ForecastNetwork(nn.Module):
         return {"known": known, **self.backbone.initial_state(batch)}
 
     def advance(
-        self, features: Float[Tensor, "batch length feature"], state: State
+        self,
+        features: Float[Tensor, "batch length feature"],
+        state: State,
+        bar: Bars | None = None,
     ) -> tuple[StudentT, State]:
         """Forecast further bars; without gradients, equal to `forward` over all bars so far.
 
         Args:
-            features: Of any number of bars, as for `forward`.
+            features: Of any number of bars, as for `forward`; padding would enter the state.
             state: Of `initial_state` or of the call before; it may be overwritten.
+            bar: As for `forward`; all rows that have a bar have to come in the same call.
 
         Raises:
             ValueError: Another number of features than the network was made for.
@@ -122,7 +134,9 @@ class ForecastNetwork(nn.Module):
         features, known = self._known(features)
         known = known & state["known"].unsqueeze(-1)
         with torch.no_grad():
-            hidden, rest = self.backbone.advance(self._embed(features), state, self._gap(features))
+            hidden, rest = self.backbone.advance(
+                self._embed(features), state, self._gap(features), _known_bar(bar, known)
+            )
             law = self._law(hidden, known)
         return law, {"known": known[:, -1].clone(), **rest}
 
@@ -181,3 +195,8 @@ class ForecastNetwork(nn.Module):
             {"params": decayed, "weight_decay": weight_decay},
             {"params": kept, "weight_decay": 0.0},
         ]
+
+
+def _known_bar(bar: Tensor | None, known: Tensor) -> Tensor | None:
+    """The bars at which a row may be seen by others: a row that is a guess is seen by none."""
+    return None if bar is None else torch.where(known, bar, -1)

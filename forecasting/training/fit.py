@@ -34,6 +34,7 @@ from forecasting.training.checkpoints import LAST, begin, find_checkpoint
 from forecasting.training.examples import Pretrained, starting_laws
 from forecasting.training.module import NetworkModule, masked_nll, mean_over_horizons
 from forecasting.training.windows import (
+    Batch,
     WindowLoader,
     Windows,
     evaluation_length,
@@ -71,13 +72,13 @@ class Fit:
 class _Batches:
     """A re-iterable of ready batches; a bare list would mean several loaders to Lightning."""
 
-    def __init__(self, batches: list[tuple[torch.Tensor, torch.Tensor]]) -> None:
+    def __init__(self, batches: list[Batch]) -> None:
         self.batches = batches
 
     def __len__(self) -> int:
         return len(self.batches)
 
-    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    def __iter__(self) -> Iterator[Batch]:
         return iter(self.batches)
 
 
@@ -92,7 +93,9 @@ class WindowData(L.LightningDataModule):
         length = evaluation_length(sequences, split.validation, training.context_length)
         windows = Windows(sequences, split.validation, length)
         starts = evaluation_starts(windows, training.context_length)
-        parts = np.array_split(starts, math.ceil(len(starts) / _VALIDATION_BATCH))
+        self.across = recipe.network.cross_asset != "none"
+        n_batches = 1 if self.across else math.ceil(len(starts) / _VALIDATION_BATCH)
+        parts = np.array_split(starts, n_batches)
         self.validation_batches = [windows.batch(part) for part in parts]
 
     def train_dataloader(self) -> WindowLoader:
@@ -106,9 +109,10 @@ class WindowData(L.LightningDataModule):
             first_step=first,
             steps=min(training.validate_every, training.max_steps - first),
             seed=training.seed,
+            across=self.across,
         )
 
-    def val_dataloader(self) -> Iterable[tuple[torch.Tensor, torch.Tensor]]:
+    def val_dataloader(self) -> Iterable[Batch]:
         """Every validation bar once, each ticker with its context before it."""
         return _Batches(self.validation_batches)
 

@@ -12,13 +12,14 @@ from forecasting.config import TrainingConfig
 from forecasting.nn.head import StudentT, student_t_nll
 from forecasting.nn.network import ForecastNetwork
 from forecasting.nn.routing import RouterReport
+from forecasting.training.windows import Batch
 
 # Share of the mean load under which an expert counts as dead.
 _DEAD = 0.1
 
 
 def masked_nll(
-    network: ForecastNetwork, features: Tensor, targets: Tensor
+    network: ForecastNetwork, features: Tensor, targets: Tensor, bar: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
     """Summed negative log likelihood a horizon, and the number of targets behind each sum.
 
@@ -26,11 +27,12 @@ def masked_nll(
         network: The network.
         features: (window, bar, feature).
         targets: Scaled targets (window, bar, horizon); NaN is masked.
+        bar: As in a `Batch`.
 
     Returns:
         Sums (horizon,) in nats, counts (horizon,), and the routers' loss is left out.
     """
-    law, _ = network(features)
+    law, _ = network(features, bar)
     return _nll_sums(law, targets)
 
 
@@ -96,10 +98,10 @@ class NetworkModule(L.LightningModule):
         self._picks: list[Tensor] = []
         self._reports: list[RouterReport] = []
 
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Mean NLL over the valid (bar, horizon) cells plus the routers' loss."""
-        features, targets = batch
-        law, report = self.network(features)
+        features, targets, bar = batch
+        law, report = self.network(features, bar)
         sums, counts = _nll_sums(law, targets)
         loss = sums.sum() / counts.sum().clamp(min=1)
         self.log("train_nll", loss.detach(), on_step=False, on_epoch=True)
@@ -118,10 +120,10 @@ class NetworkModule(L.LightningModule):
         self._counts.zero_()
         self._reports.clear()
 
-    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Add one batch to the sums."""
-        features, targets = batch
-        law, report = self.network(features)
+        features, targets, bar = batch
+        law, report = self.network(features, bar)
         sums, counts = _nll_sums(law, targets)
         self._sums += sums.double().cpu()
         self._counts += counts.double().cpu()

@@ -114,13 +114,14 @@ def train(
 
 
 def twin_recipe(recipe: Recipe) -> Recipe:
-    """The GRU twin of a recipe: other network, same data, same windows, same number of steps."""
+    """The GRU twin of a recipe: other mixers, same data, same windows, same number of steps."""
     twin = load_recipe(TWIN_RECIPE)
+    # It decides which windows make a batch.
+    network = twin.network.model_copy(update={"cross_asset": recipe.network.cross_asset})
     same = ("context_length", "batch_size", "max_steps", "validate_every", "patience", "seed")
     shared = {name: getattr(recipe.training, name) for name in same}
-    return twin.model_copy(
-        update={"data": recipe.data, "training": twin.training.model_copy(update=shared)}
-    )
+    training = twin.training.model_copy(update=shared)
+    return twin.model_copy(update={"data": recipe.data, "network": network, "training": training})
 
 
 def _require_same(folder: Path, recipe: Recipe, corpus: Corpus) -> None:

@@ -28,6 +28,7 @@ def training_rate(recipe: Recipe, features: tuple[str, ...]) -> float:
         bars = (training.batch_size, training.context_length)
         inputs = torch.randn(*bars, len(features), device=device)
         targets = torch.randn(*bars, len(recipe.data.horizons), device=device)
+        bar = torch.arange(bars[1], device=device).expand(bars)
         optimizer = torch.optim.AdamW(network.parameters(), lr=training.learning_rate)
         seconds = []
         for _ in range(1 + _STEPS):
@@ -35,7 +36,7 @@ def training_rate(recipe: Recipe, features: tuple[str, ...]) -> float:
             with torch.autocast(
                 device.type, torch.bfloat16, enabled=training.precision == "bfloat16"
             ):
-                law, routing = network(inputs)
+                law, routing = network(inputs, bar)
             loss = student_t_nll(law, targets).mean() + routing.loss
             optimizer.zero_grad()
             loss.backward()

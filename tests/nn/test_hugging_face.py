@@ -73,6 +73,7 @@ def test_an_old_checkpoint_has_a_module_for_each_expert(jamba):
         ({"num_experts": 1, "num_experts_per_tok": 1}, "a mixture of one expert"),
         ({"position_embedding": "rotary"}, "rotary positions"),
         ({"elapsed_time": "scale"}, "elapsed time"),
+        ({"cross_asset": "attention"}, "attention across tickers"),
     ],
 )
 def test_what_jamba_lacks_is_refused_by_name(jamba, fields, named):

@@ -19,6 +19,7 @@ from forecasting.training.module import (
     router_metrics,
     warmup_cosine,
 )
+from forecasting.training.windows import Batch
 
 HORIZONS = (1, 5, 21)
 
@@ -37,6 +38,10 @@ def network(recipe):
     return make_network(recipe)
 
 
+def make_batch(features, targets) -> Batch:
+    return Batch(features, targets, torch.arange(features.shape[1]).expand(features.shape[:2]))
+
+
 @pytest.fixture
 def batch():
     generator = torch.Generator().manual_seed(1)
@@ -44,7 +49,7 @@ def batch():
     targets = torch.randn(3, 40, 3, generator=generator)
     targets[0, 30:] = torch.nan
     targets[1, :, 2] = torch.nan
-    return features, targets
+    return make_batch(features, targets)
 
 
 def slow_sums(network, features, targets):
@@ -63,7 +68,7 @@ def slow_sums(network, features, targets):
 
 @torch.no_grad()
 def test_masked_nll_equals_cell_by_cell(network, batch):
-    sums, counts = slow_sums(network, *batch)
+    sums, counts = slow_sums(network, batch.features, batch.targets)
     found, known = masked_nll(network, *batch)
     np.testing.assert_allclose(found, sums, rtol=1e-4)
     np.testing.assert_array_equal(known, counts)
@@ -73,8 +78,8 @@ def test_masked_nll_equals_cell_by_cell(network, batch):
 def test_training_loss_is_the_mean_over_known_cells(network, batch, recipe):
     module = NetworkModule(network, recipe.training, HORIZONS)
     module.log = lambda *_, **__: None
-    sums, counts = slow_sums(network, *batch)
-    router = float(network(batch[0])[1].loss)
+    sums, counts = slow_sums(network, batch.features, batch.targets)
+    router = float(network(batch.features)[1].loss)
     assert router > 0
     loss = float(module.training_step(batch, 0))
     assert loss == pytest.approx(sums.sum() / counts.sum() + router, rel=1e-5)
@@ -84,7 +89,8 @@ def test_a_batch_without_targets_teaches_nothing(batch, recipe):
     network = make_network(recipe, router_z_loss_coef=0.0)
     module = NetworkModule(network, recipe.training, HORIZONS)
     module.log = lambda *_, **__: None
-    loss = module.training_step((batch[0], torch.full_like(batch[1], torch.nan)), 0)
+    unknown = torch.full_like(batch.targets, torch.nan)
+    loss = module.training_step(batch._replace(targets=unknown), 0)
     loss.backward()
     assert float(loss.detach()) == 0
     assert all((p.grad == 0).all() for p in network.parameters() if p.grad is not None)
@@ -142,10 +148,10 @@ def make_trainer(**options) -> L.Trainer:
 
 
 def make_loader(batches) -> torch.utils.data.DataLoader:
-    return torch.utils.data.DataLoader(batches, batch_size=None, collate_fn=tuple)
+    return torch.utils.data.DataLoader(batches, batch_size=None, collate_fn=lambda batch: batch)
 
 
-def make_batches(n_batches: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+def make_batches(n_batches: int) -> list[Batch]:
     generator = torch.Generator().manual_seed(2)
     shapes = ((4, 30, 7), (4, 30, 3))
     batches = []
@@ -153,7 +159,7 @@ def make_batches(n_batches: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
         features, targets = (torch.randn(shape, generator=generator) for shape in shapes)
         features[0, 20:] = torch.nan
         targets[0, 20:] = torch.nan
-        batches.append((features, targets))
+        batches.append(make_batch(features, targets))
     return batches
 
 
@@ -161,7 +167,7 @@ def make_batches(n_batches: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
 @pytest.mark.parametrize("accumulated", [1, 2])
 def test_the_biases_move_once_a_step_by_the_loads_of_its_known_bars(recipe, accumulated):
     network = make_network(recipe, dropout=0.0, router_bias_update_rate=0.01).double()
-    batches = [(x.double(), y.double()) for x, y in make_batches(3 * accumulated)]
+    batches = [make_batch(x.double(), y.double()) for x, y, _ in make_batches(3 * accumulated)]
     twin = deepcopy(network)
     module = NetworkModule(network, recipe.training, HORIZONS)
     trainer = make_trainer(max_steps=3, accumulate_grad_batches=accumulated)
@@ -172,7 +178,7 @@ def test_the_biases_move_once_a_step_by_the_loads_of_its_known_bars(recipe, accu
     for step in range(3):
         optimizer.zero_grad()
         picks = 0
-        for features, targets in batches[step * accumulated : (step + 1) * accumulated]:
+        for features, targets, _ in batches[step * accumulated : (step + 1) * accumulated]:
             sums, counts = masked_nll(twin, features, targets)
             report = twin(features)[1]
             ((sums.sum() / counts.sum() + report.loss) / accumulated).backward()
@@ -196,7 +202,7 @@ def test_validation_shows_the_experts_and_leaves_them_alone(network, recipe):
     [found] = first
     assert [found] == again
     with torch.no_grad():
-        reports = [network(features)[1] for features, _ in batches]
+        reports = [network(features)[1] for features, _, _ in batches]
     for name, value in router_metrics((1,), reports).items():
         assert found[name] == pytest.approx(float(value), rel=1e-6)
     nll = {"validation_nll", *(f"validation_nll_h{h}" for h in HORIZONS)}

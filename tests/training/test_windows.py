@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -24,7 +26,7 @@ def split(table):
 def test_batch_equals_brute_force(table, split):
     windows = Windows(table, split.train, 64)
     starts = np.array([table.rows(0).start, table.rows(1).start + 7, table.rows(3).start])
-    features, targets = windows.batch(starts)
+    features, targets, bar = windows.batch(starts)
     for i, start in enumerate(starts):
         stop = table.rows(int(table.ticker[start])).stop
         for j in range(64):
@@ -32,7 +34,9 @@ def test_batch_equals_brute_force(table, split):
             if row >= stop:
                 assert (features[i, j] == 0).all()
                 assert targets[i, j].isnan().all()
+                assert bar[i, j] == -1
                 continue
+            assert bar[i, j] == table.origin[row]
             np.testing.assert_array_equal(features[i, j], table.features[row])
             want = table.targets[row] if split.train[row] else np.full(3, np.nan)
             np.testing.assert_array_equal(targets[i, j], want.astype(np.float32))
@@ -44,7 +48,7 @@ def test_training_windows_hold_no_later_target(table, split):
         Windows(table, split.train, 64), batch_size=64, first_step=0, steps=5, seed=0
     )
     latest = np.nanmax(np.abs(table.targets[split.train]))
-    for _, targets in loader:
+    for _, targets, _ in loader:
         assert np.nanmax(np.abs(targets.numpy())) <= np.float32(latest)
     usable = [row for k in range(4) for row in Windows(table, split.train, 64).slices(k)]
     assert max(table.origin[usable]) < table.origin[split.validation].min()
@@ -62,7 +66,7 @@ def test_windows_cover_every_training_row(table, split):
 def test_a_ticker_shorter_than_a_window_is_padded(table, split):
     windows = Windows(table, split.train, 5000)
     assert [len(windows.slices(k)) for k in range(4)] == [1, 1, 1, 1]
-    features, targets = windows.batch(np.array([table.rows(0).start]))
+    features, targets, _ = windows.batch(np.array([table.rows(0).start]))
     rows = table.rows(0)
     assert np.isfinite(targets[0, : rows.stop - rows.start].numpy()).any()
     assert targets[0, rows.stop - rows.start :].isnan().all()
@@ -74,7 +78,7 @@ def test_draws_depend_on_seed_and_step_only(table, split):
 
     def draws(first, steps, seed=0):
         loader = WindowLoader(windows, batch_size=4, first_step=first, steps=steps, seed=seed)
-        return [features.numpy() for features, _ in loader]
+        return [features.numpy() for features, _, _ in loader]
 
     whole = draws(0, 6)
     np.testing.assert_array_equal(np.stack(whole[4:]), np.stack(draws(4, 2)))
@@ -85,6 +89,52 @@ def test_draws_depend_on_seed_and_step_only(table, split):
 def test_validation_sees_every_validation_target_once(table, split):
     length = evaluation_length(table, split.validation, 48)
     windows = Windows(table, split.validation, length)
-    _, targets = windows.batch(evaluation_starts(windows, 48))
+    _, targets, _ = windows.batch(evaluation_starts(windows, 48))
     seen = np.isfinite(targets.numpy()).sum(axis=(0, 1))
     np.testing.assert_array_equal(seen, np.isfinite(table.targets[split.validation]).sum(axis=0))
+
+
+@pytest.mark.parametrize("length", [32, 64, 5000])
+def test_across_tickers_a_batch_is_one_span_of_dates(table, split, length):
+    windows = Windows(table, split.train, length)
+    for ticker in range(4):
+        for start in windows.slices(ticker)[::50]:
+            starts, until = windows.across(start)
+            assert start in starts
+            assert list(table.ticker[starts]) == sorted(set(table.ticker[starts]))
+            _, _, bar = windows.batch(starts, until)
+            for row, first in zip(bar.numpy(), starts, strict=True):
+                rows = table.rows(int(table.ticker[first]))
+                own = table.origin[rows]
+                expected = own[own <= until][-length:]
+                np.testing.assert_array_equal(row[row >= 0], expected)
+                assert (row[len(expected) :] == -1).all()
+                assert table.origin[start] <= row.max() <= until
+            assert bar.max() == until < table.origin[split.validation].min()
+
+
+def test_a_ticker_without_a_bar_in_the_span_is_left_out(prices):
+    values = prices.values.copy()
+    values[260:, 1] = np.nan
+    table = make_sequences(replace(prices, values=values))
+    windows = Windows(table, np.ones(len(table.origin), dtype=bool), 32)
+    late = table.rows(0).stop - 32
+    assert table.ticker[windows.across(late)[0]].tolist() == [0, 2, 3]
+    assert table.ticker[windows.across(table.rows(0).start)[0]].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 16])
+def test_across_tickers_draws_depend_on_seed_and_step_only(table, split, batch_size):
+    windows = Windows(table, split.train, 32)
+
+    def bars(first, steps):
+        loader = WindowLoader(
+            windows, batch_size=batch_size, first_step=first, steps=steps, seed=3, across=True
+        )
+        return [bar.numpy() for _, _, bar in loader]
+
+    whole = bars(0, 8)
+    assert max(len(bar) for bar in whole) == min(batch_size, 4)
+    for found, expected in zip(bars(5, 3), whole[5:], strict=True):
+        np.testing.assert_array_equal(found, expected)
+    assert len({bar.max() for bar in whole}) > 4
