@@ -8,6 +8,7 @@ from forecasting.config import NetworkConfig, Recipe, load_recipe, recipe_from_t
 from forecasting.errors import ConfigError
 from forecasting.nn.network import ForecastNetwork
 
+TASK_WEIGHTS = ("training.task_weights.rank=0.1", "training.task_weights.range_variance=0.2")
 SHIPPED = sorted(file.parent.name for file in paths.shipped_models().glob("*/recipe.yaml"))
 
 
@@ -85,6 +86,15 @@ def test_an_unquoted_date_is_a_date():
         ("data.test_start=1.5", "expected a date YYYY-MM-DD"),
         ("data.horizons=[5, 1]", "horizons must ascend"),
         ("data.horizons=[]", "horizons must ascend"),
+        (
+            "network.tasks=[rank]",
+            "task_weights has none, network.tasks has rank: expected a weight",
+        ),
+        ("training.task_weights={rank: 0.1}", "task_weights has rank, network.tasks has none"),
+        ("training.task_weights={rnk: 0.1}", "'range_variance' or 'rank'"),
+        ("training.task_weights={rank: -1}", "training.task_weights.rank = -1"),
+        ("network.tasks=[mood]", "'range_variance' or 'rank'"),
+        ("network.tasks=[rank, rank]", "tasks must not repeat"),
         ("name=../x", "name = '../x'"),
         ("name", "expected section.key=value"),
         ("training.seed=[1", "not valid YAML"),
@@ -119,6 +129,13 @@ def test_a_bad_file_is_refused_in_one_line(tmp_path, content, message):
 def test_an_unknown_name_suggests_the_nearest():
     with pytest.raises(ConfigError, match="Did you mean 'jamba-tiny'"):
         load_recipe("jamba-tinny")
+
+
+def test_tasks_are_named_and_weighted():
+    recipe = load_recipe("jamba-tiny", ("network.tasks=[rank, range_variance]", *TASK_WEIGHTS))
+    assert recipe.network.tasks == ("rank", "range_variance")
+    assert recipe.training.task_weights == {"rank": 0.1, "range_variance": 0.2}
+    assert recipe_from_tree(yaml.safe_load(recipe.to_yaml()), "here") == recipe
 
 
 def test_a_recipe_cannot_be_changed():

@@ -6,6 +6,9 @@ from pydantic import Field, model_validator
 
 from forecasting.config.section import Fraction, NotNegative, Positive, Section
 
+Task = Literal["range_variance", "rank"]
+"""What a network can learn beside the return, see `forecasting.nn.task_heads`."""
+
 
 class NetworkConfig(Section):
     """Shape of the network; names as in Hugging Face's Jamba configuration."""
@@ -57,6 +60,9 @@ class NetworkConfig(Section):
     rms_norm_eps: Annotated[float, Field(gt=0)] = 1e-6
     dropout: Fraction = 0.3
     """Dropout on the input projection and on every residual branch."""
+    tasks: tuple[Task, ...] = ()
+    """What else is forecast at every bar and horizon, a head each; weighted by
+    `training.task_weights`."""
 
     @model_validator(mode="after")
     def _consistent(self) -> "NetworkConfig":
@@ -75,6 +81,8 @@ class NetworkConfig(Section):
             raise ValueError("hidden_size / num_attention_heads must be even for rotary positions")
         if self.num_attention_heads % self.num_key_value_heads:
             raise ValueError("num_attention_heads must be a multiple of num_key_value_heads")
+        if len(set(self.tasks)) < len(self.tasks):
+            raise ValueError(f"tasks must not repeat, got {list(self.tasks)}")
         if self.num_experts_per_tok > self.num_experts:
             raise ValueError("num_experts_per_tok must not exceed num_experts")
         if self.mamba_expand * self.hidden_size % self.mamba_head_size and self.mixer == "mamba2":

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BeforeValidator, Field, model_validator
 
-from forecasting.config.network import NetworkConfig
-from forecasting.config.section import Positive, Section
+from forecasting.config.network import NetworkConfig, Task
+from forecasting.config.section import NotNegative, Positive, Section
 
 
 def _date_or_fraction(value: Any) -> float | str:
@@ -69,6 +69,8 @@ class TrainingConfig(Section):
     """Type of the matrix products while training; weights, states and the loss stay float32."""
     adapter_rank: Positive = 4
     """Rank of the low-rank adapters of `--from MODEL --tune adapters`."""
+    task_weights: dict[Task, NotNegative] = Field(default_factory=dict)
+    """Weight in the loss of each of `network.tasks`; the return itself has weight 1."""
 
 
 class Recipe(Section):
@@ -79,6 +81,20 @@ class Recipe(Section):
     network: NetworkConfig = NetworkConfig()
     training: TrainingConfig = TrainingConfig()
 
+    @model_validator(mode="after")
+    def _tasks_are_weighted(self) -> "Recipe":
+        tasks, weights = set(self.network.tasks), set(self.training.task_weights)
+        if tasks != weights:
+            raise ValueError(
+                f"training.task_weights has {_listed(weights)}, network.tasks has "
+                f"{_listed(tasks)}: expected a weight for each task and for nothing else"
+            )
+        return self
+
     def to_yaml(self) -> str:
         """The recipe as YAML that `load_recipe` reads back to an equal one."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
+
+def _listed(names: set[Task]) -> str:
+    return ", ".join(sorted(names)) or "none"

@@ -1,9 +1,12 @@
 """A trained network as a `Forecaster`: a whole history in one scan a ticker, or of all tickers."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from forecasting.config import Recipe
 from forecasting.errors import DataError, ModelFileError
@@ -13,7 +16,7 @@ from forecasting.forecaster.model_folder import ModelFiles, find_model, read_fol
 from forecasting.market.features import GAP_FEATURE, feature_names
 from forecasting.market.panel import Panel
 from forecasting.market.sequences import Sequences, make_sequences
-from forecasting.nn.network import ForecastNetwork
+from forecasting.nn.network import Answer, ForecastNetwork
 
 
 class NetworkForecaster:
@@ -51,14 +54,7 @@ class NetworkForecaster:
             DataError: The panel lacks columns that the model was trained with, is of another
                 interval, or a history is too short.
         """
-        self.require_interval(prices)
-        data = self.files.recipe.data
-        sequences = make_sequences(
-            prices,
-            variant=self.corpus.features,
-            horizons=data.horizons,
-            decay=data.volatility_decay,
-        )
+        sequences = self._sequences(prices)
         law = network_law(self.network, sequences)
         scale = sequences.return_scale()
         return Forecast(
@@ -71,6 +67,34 @@ class NetworkForecaster:
             scale=sequences.to_grid(law[..., 1] * scale),
             df=sequences.to_grid(law[..., 2]),
             notes=self.notes(prices.tickers),
+        )
+
+    def task_scores(self, prices: Panel) -> dict[str, Float[np.ndarray, "time ticker horizon"]]:
+        """What the model forecasts beside the return, of those that it was trained on.
+
+        `rank`: score of the ticker's return among all tickers' at the same bar, in (-1, 1), higher
+        is better. `range_volatility`: median forecast of the volatility of one bar over the next h,
+        from ranges and overnight gaps, decimal. NaN where there is no forecast. A task whose
+        targets the training prices lacked answers with its start: rank 0, today's volatility.
+
+        Raises:
+            DataError: As `forecast`.
+        """
+        sequences = self._sequences(prices)
+        answers = task_answers(self.network, sequences)
+        if "range_variance" in answers:
+            ratio = np.exp(0.5 * answers.pop("range_variance"))
+            answers["range_volatility"] = sequences.volatility[:, None] * ratio
+        return {name: sequences.to_grid(values) for name, values in answers.items()}
+
+    def _sequences(self, prices: Panel) -> Sequences:
+        self.require_interval(prices)
+        data = self.files.recipe.data
+        return make_sequences(
+            prices,
+            variant=self.corpus.features,
+            horizons=data.horizons,
+            decay=data.volatility_decay,
         )
 
     def require_interval(self, prices: Panel) -> None:
@@ -109,31 +133,54 @@ def network_law(network: ForecastNetwork, sequences: Sequences) -> np.ndarray:
     Returns:
         Array of shape (row, horizon, 3), float64.
     """
-    if network.config.cross_asset != "none":
-        return _market_law(network, sequences)
     law = np.empty((*sequences.targets.shape, 3))
-    features = torch.from_numpy(sequences.features)
-    with torch.inference_mode():
-        for k in range(len(sequences.panel.tickers)):
-            rows = sequences.rows(k)
-            if rows.start < rows.stop:
-                params, _ = network(features[rows].unsqueeze(0))
-                law[rows] = torch.stack(tuple(params), dim=-1)[0].double().numpy()
+    for rows, at, answer in _answers(network, sequences):
+        law[rows] = torch.stack(tuple(answer.law), dim=-1)[at].double().numpy()
     return law
 
 
-def _market_law(network: ForecastNetwork, sequences: Sequences) -> np.ndarray:
-    """The same of a network that looks across tickers: all of them at once, padded on the right."""
-    histories = len(sequences.panel.tickers), int(np.diff(sequences.offsets).max())
-    age = np.arange(len(sequences.origin)) - sequences.offsets[sequences.ticker]
-    at = (sequences.ticker, age)
-    features = np.zeros((*histories, sequences.features.shape[1]), np.float32)
-    features[at] = sequences.features
-    bar = np.full(histories, -1)
-    bar[at] = sequences.origin
-    with torch.inference_mode():
-        params, _ = network(torch.from_numpy(features), torch.from_numpy(bar))
-    return torch.stack(tuple(params), dim=-1).numpy()[at].astype(np.float64)
+def task_answers(
+    network: ForecastNetwork, sequences: Sequences
+) -> dict[str, Float[np.ndarray, "row horizon"]]:
+    """What the heads of the network's tasks say of each row, in the units of their targets."""
+    said = {str(task): np.empty(sequences.targets.shape) for task in network.config.tasks}
+    for rows, at, answer in _answers(network, sequences):
+        for task, values in answer.tasks.items():
+            said[task][rows] = values[at].double().numpy()
+    return said
+
+
+# Where, in an answer, its rows lie.
+Place = int | tuple[Tensor, Tensor]
+
+
+def _answers(
+    network: ForecastNetwork, sequences: Sequences
+) -> Iterator[tuple[slice, Place, Answer]]:
+    """The network's answers to all histories: to which rows, and where in the answer they lie.
+
+    Ticker by ticker; by a network that looks across them all at once, padded on the right.
+    """
+    features = torch.from_numpy(sequences.features)
+    if network.config.cross_asset != "none":
+        tickers = torch.from_numpy(sequences.ticker)
+        offsets = torch.from_numpy(sequences.offsets)
+        at = (tickers, torch.arange(len(features)) - offsets[tickers])
+        histories = (len(offsets) - 1, int(offsets.diff().max()))
+        padded = features.new_zeros(*histories, features.shape[1])
+        padded[at] = features
+        bar = torch.full(histories, -1)
+        bar[at] = torch.from_numpy(sequences.origin)
+        with torch.inference_mode():
+            answer = network.answer(padded, bar)
+        yield slice(None), at, answer
+        return
+    for k in range(len(sequences.panel.tickers)):
+        rows = sequences.rows(k)
+        if rows.start < rows.stop:
+            with torch.inference_mode():
+                answer = network.answer(features[rows].unsqueeze(0))
+            yield rows, 0, answer
 
 
 def build_network(recipe: Recipe, features: tuple[str, ...]) -> ForecastNetwork:

@@ -4,16 +4,17 @@ Every complete bar of every ticker is one row, ticker after ticker, time ascendi
 A training window or a whole history is then a view of consecutive rows; nothing is materialised.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float, Float32, Int
 
+from forecasting.config.network import Task
 from forecasting.errors import DataError
 from forecasting.market.features import compute_features, feature_names, look_back, resolve_variant
 from forecasting.market.panel import Panel
-from forecasting.market.targets import scaled_targets
+from forecasting.market.targets import range_variance_targets, rank_targets, scaled_targets
 
 HORIZONS = (1, 5, 21)
 VOLATILITY_DECAY = 0.94
@@ -30,10 +31,11 @@ class Sequences:
         features: Known at the close of the row's bar, dimensionless.
         volatility: EWMA volatility of one bar, decimal, known at the same close.
         targets: h-bar log return / (volatility * sqrt(h)); NaN where the future is not there yet.
-        label_end: Index in `panel.times` of the bar at which the target becomes known;
-            len(panel.times) where it is not there yet.
+        label_end: Index in `panel.times` of the bar at which the target becomes known, and those
+            of all tasks with it; len(panel.times) where it is not there yet.
         origin: Index of the row's bar in `panel.times`.
         offsets: Rows of ticker k are offsets[k]:offsets[k + 1].
+        tasks: Targets of what is learnt beside the return; NaN where it cannot be known.
     """
 
     panel: Panel
@@ -45,6 +47,7 @@ class Sequences:
     label_end: Int[np.ndarray, "row horizon"]
     origin: Int[np.ndarray, " row"]
     offsets: Int[np.ndarray, " ticker_end"]
+    tasks: dict[str, Float[np.ndarray, "row horizon"]] = field(default_factory=dict)
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -81,6 +84,7 @@ def make_sequences(
     variant: str = "auto",
     horizons: tuple[int, ...] = HORIZONS,
     decay: float = VOLATILITY_DECAY,
+    tasks: tuple[Task, ...] = (),
 ) -> Sequences:
     """Compute features and targets of a panel and lay them out row by row.
 
@@ -89,6 +93,7 @@ def make_sequences(
         variant: `auto`, `close`, `ohlc` or `ohlcv`.
         horizons: Bars ahead, ascending.
         decay: Weight of the past in the EWMA volatility.
+        tasks: What else is learnt; see `forecasting.market.targets`.
 
     Raises:
         DataError: The panel lacks columns of the variant, or a ticker's history is too short.
@@ -99,6 +104,11 @@ def make_sequences(
     _require_rows(panel, complete, look_back(variant))
     ticker, origin = np.nonzero(complete.T)
     targets, label_end = scaled_targets(panel, volatility, horizons)
+    task_targets: dict[str, np.ndarray] = {}
+    if "range_variance" in tasks:
+        task_targets["range_variance"] = range_variance_targets(panel, decay, horizons)
+    if "rank" in tasks:
+        task_targets["rank"], label_end = rank_targets(targets, label_end)
     return Sequences(
         panel=panel,
         variant=variant,
@@ -109,6 +119,7 @@ def make_sequences(
         label_end=label_end[origin, ticker],
         origin=origin,
         offsets=np.concatenate([[0], np.cumsum(complete.sum(axis=0))]),
+        tasks={task: values[origin, ticker] for task, values in task_targets.items()},
     )
 
 

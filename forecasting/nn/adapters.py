@@ -15,7 +15,7 @@ from torch.nn.utils import parametrize
 from forecasting.nn.network import ForecastNetwork
 
 Tune = Literal["all", "head", "adapters"]
-"""`head`: the head and every norm; `adapters`: these and the adapters; `all`: every weight."""
+"""`head`: the heads and every norm; `adapters`: these and the adapters; `all`: every weight."""
 
 
 class LowRank(nn.Module):
@@ -50,7 +50,7 @@ def prepare_tuning(network: ForecastNetwork, tune: Tune, rank: int) -> None:
     if tune == "all":
         return
     for name, parameter in network.named_parameters():
-        parameter.requires_grad_(name.startswith("head.") or "norm" in name)
+        parameter.requires_grad_(name.startswith(("head.", "task_heads.")) or "norm" in name)
     if tune == "adapters":
         for module, name in _matrices(network.backbone):
             outputs, inputs = module.get_parameter(name).shape

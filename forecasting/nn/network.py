@@ -1,6 +1,6 @@
 """The whole network: features in, one Student-t law per bar and horizon out."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -13,9 +13,19 @@ from forecasting.nn.head import StudentT, StudentTHead
 from forecasting.nn.moe import MixtureOfExperts
 from forecasting.nn.routing import RouterReport, report_routing
 from forecasting.nn.state import State
+from forecasting.nn.task_heads import TASK_HEADS
 
 # Parameters of more than one axis that say how fast a state decays.
 _RATES = ("A_log", "cema.alpha", "cema.delta", "cema.gamma")
+
+
+class Answer(NamedTuple):
+    """All that a network says of every bar."""
+
+    law: StudentT
+    routing: RouterReport
+    tasks: dict[str, Float[Tensor, "batch length horizon"]]
+    """Of each of `config.tasks`, in the units of its targets; NaN where the law is."""
 
 
 class ForecastNetwork(nn.Module):
@@ -58,6 +68,9 @@ class ForecastNetwork(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
         self.backbone = Backbone(config)
         self.head = StudentTHead(config.hidden_size, n_horizons)
+        self.task_heads = nn.ModuleDict(
+            {task: TASK_HEADS[task](config.hidden_size, n_horizons) for task in config.tasks}
+        )
 
     def set_normalisation(self, mean: Float[Tensor, "..."], std: Float[Tensor, "..."]) -> None:
         """Fix the centre and the unit of each feature, from the training span.
@@ -104,11 +117,19 @@ class ForecastNetwork(nn.Module):
         Raises:
             ValueError: Another number of features than the network was made for.
         """
+        law, routing, _ = self.answer(features, bar)
+        return law, routing
+
+    def answer(
+        self, features: Float[Tensor, "batch length feature"], bar: Bars | None = None
+    ) -> Answer:
+        """`forward`, and what the heads of the tasks say beside the law."""
         features, known = self._known(features)
         hidden, routings = self.backbone(
             self.dropout(self._embed(features)), self._gap(features), _known_bar(bar, known)
         )
-        return self._law(hidden, known), report_routing(self.config, routings, known)
+        routing = report_routing(self.config, routings, known)
+        return Answer(self._law(hidden, known), routing, self._tasks(hidden, known))
 
     def initial_state(self, batch: int) -> State:
         """The state before the first bar."""
@@ -162,6 +183,15 @@ class ForecastNetwork(nn.Module):
         with torch.autocast(hidden.device.type, enabled=False):
             law = self.head(hidden.float() if hidden.dtype == torch.bfloat16 else hidden)
         return StudentT(*(torch.where(known.unsqueeze(-1), part, torch.nan) for part in law))
+
+    def _tasks(self, hidden: Tensor, known: Tensor) -> dict[str, Tensor]:
+        with torch.autocast(hidden.device.type, enabled=False):
+            hidden = hidden.float() if hidden.dtype == torch.bfloat16 else hidden
+            answers = {task: head(hidden) for task, head in self.task_heads.items()}
+        return {
+            task: torch.where(known.unsqueeze(-1), answer, torch.nan)
+            for task, answer in answers.items()
+        }
 
     @property
     def expert_layers(self) -> tuple[int, ...]:

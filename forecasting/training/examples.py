@@ -183,7 +183,11 @@ def prepare(recipe: Recipe, prices: Panel, start: Pretrained | None = None) -> E
     variant = data.features if start is None else start.variant(recipe, prices)
     dates = resolve_dates(prices, data.validation_start, data.test_start)
     sequences = make_sequences(
-        prices, variant=variant, horizons=data.horizons, decay=data.volatility_decay
+        prices,
+        variant=variant,
+        horizons=data.horizons,
+        decay=data.volatility_decay,
+        tasks=recipe.network.tasks,
     )
     split = split_rows(sequences, dates)
     longest = int(np.diff(sequences.offsets).max())

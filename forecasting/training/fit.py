@@ -22,6 +22,7 @@ from forecasting.market.sequences import Sequences
 from forecasting.market.splits import Split
 from forecasting.nn.adapters import finish_tuning
 from forecasting.nn.network import ForecastNetwork
+from forecasting.nn.task_heads import RangeVarianceHead
 from forecasting.training.callbacks import (
     EpochMetrics,
     ExactResume,
@@ -196,6 +197,9 @@ def starting_network(recipe: Recipe, sequences: Sequences, split: Split) -> Fore
     laws = starting_laws(sequences, split)
     scale, df = (torch.tensor(values, dtype=torch.float32) for values in zip(*laws, strict=True))
     network.set_baseline(scale, df)
+    for task, head in network.task_heads.items():
+        if isinstance(head, RangeVarianceHead):
+            head.set_baseline(torch.from_numpy(sequences.tasks[task][split.train]))
     return network
 
 
@@ -203,7 +207,10 @@ def _validation_nll(network: ForecastNetwork, data: WindowData) -> float:
     """Mean NLL over horizons on the validation rows, as `NetworkModule` logs it."""
     network.eval()
     with torch.inference_mode():
-        parts = [masked_nll(network, *batch) for batch in data.validation_batches]
+        parts = [
+            masked_nll(network, batch.features, batch.targets, batch.bar)
+            for batch in data.validation_batches
+        ]
     network.train()
     sums = torch.stack([part[0].double() for part in parts]).sum(dim=0)
     counts = torch.stack([part[1].double() for part in parts]).sum(dim=0)

@@ -6,12 +6,13 @@ from typing import Any
 
 import lightning as L
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from forecasting.config import TrainingConfig
 from forecasting.nn.head import StudentT, student_t_nll
 from forecasting.nn.network import ForecastNetwork
 from forecasting.nn.routing import RouterReport
+from forecasting.nn.task_heads import TaskHead
 from forecasting.training.windows import Batch
 
 # Share of the mean load under which an expert counts as dead.
@@ -38,8 +39,30 @@ def masked_nll(
 
 def _nll_sums(law: StudentT, targets: Tensor) -> tuple[Tensor, Tensor]:
     known = torch.isfinite(targets)
-    nll = student_t_nll(law, torch.where(known, targets, 0.0))
-    return torch.where(known, nll, 0.0).sum(dim=(0, 1)), known.sum(dim=(0, 1))
+    return _masked_sums(student_t_nll(law, torch.where(known, targets, 0.0)), known)
+
+
+def task_sums(
+    heads: nn.ModuleDict, answers: dict[str, Tensor], targets: dict[str, Tensor]
+) -> dict[str, tuple[Tensor, Tensor]]:
+    """Summed loss a horizon and the number of targets behind each sum, of every task with a head.
+
+    Args:
+        heads: A `TaskHead` each.
+        answers: What they said, (window, bar, horizon).
+        targets: The same; NaN is masked.
+    """
+    sums = {}
+    for task, head in heads.items():
+        assert isinstance(head, TaskHead)
+        known = torch.isfinite(targets[task])
+        loss = head.loss(answers[task], torch.where(known, targets[task], 0.0))
+        sums[task] = _masked_sums(loss, known)
+    return sums
+
+
+def _masked_sums(loss: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
+    return torch.where(known, loss, 0.0).sum(dim=(0, 1)), known.sum(dim=(0, 1))
 
 
 def mean_over_horizons(sums: Tensor, counts: Tensor) -> Tensor:
@@ -80,7 +103,9 @@ class NetworkModule(L.LightningModule):
 
     Logs `train_nll`, `validation_nll` and `validation_nll_h<h>`, each in nats per bar of the
     volatility-scaled target, averaged over horizons with equal weight, and `router_metrics` of the
-    validation bars. After each optimiser step it balances the experts by the loads of that step.
+    validation bars; `train_<task>` and `validation_<task>`, the loss of each task before weighting,
+    unless all its targets are masked. After each optimiser step it balances the experts by the
+    loads of that step.
     """
 
     def __init__(
@@ -93,20 +118,28 @@ class NetworkModule(L.LightningModule):
         self.network = network
         self.config = config
         self.horizons = horizons
+        self._task_weights = {str(task): weight for task, weight in config.task_weights.items()}
         self._sums = torch.zeros(len(horizons), dtype=torch.float64)
         self._counts = torch.zeros(len(horizons), dtype=torch.float64)
+        self._task_sums: dict[str, Tensor] = {}
         self._picks: list[Tensor] = []
         self._reports: list[RouterReport] = []
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Mean NLL over the valid (bar, horizon) cells plus the routers' loss."""
-        features, targets, bar = batch
-        law, report = self.network(features, bar)
-        sums, counts = _nll_sums(law, targets)
+        """Mean NLL over the valid (bar, horizon) cells, plus the losses of routers and tasks."""
+        law, report, answers = self.network.answer(batch.features, batch.bar)
+        sums, counts = _nll_sums(law, batch.targets)
         loss = sums.sum() / counts.sum().clamp(min=1)
         self.log("train_nll", loss.detach(), on_step=False, on_epoch=True)
         self._picks.append(report.picks)
-        return loss + report.loss
+        loss = loss + report.loss
+        losses = task_sums(self.network.task_heads, answers, batch.tasks)
+        for task, (task_sum, known) in losses.items():
+            task_loss = task_sum.sum() / known.sum().clamp(min=1)
+            if known.any():
+                self.log(f"train_{task}", task_loss.detach(), on_step=False, on_epoch=True)
+            loss = loss + self._task_weights[task] * task_loss
+        return loss
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         """A step of the weights, then one of the routers' biases."""
@@ -118,15 +151,19 @@ class NetworkModule(L.LightningModule):
         """Start new sums."""
         self._sums.zero_()
         self._counts.zero_()
+        self._task_sums.clear()
         self._reports.clear()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Add one batch to the sums."""
-        features, targets, bar = batch
-        law, report = self.network(features, bar)
-        sums, counts = _nll_sums(law, targets)
+        law, report, answers = self.network.answer(batch.features, batch.bar)
+        sums, counts = _nll_sums(law, batch.targets)
         self._sums += sums.double().cpu()
         self._counts += counts.double().cpu()
+        losses = task_sums(self.network.task_heads, answers, batch.tasks)
+        for task, parts in losses.items():
+            found = torch.stack(parts).double().cpu()
+            self._task_sums[task] = self._task_sums.get(task, 0) + found
         self._reports.append(report)
 
     def on_validation_epoch_end(self) -> None:
@@ -134,6 +171,9 @@ class NetworkModule(L.LightningModule):
         for horizon, mean in zip(self.horizons, self._sums / self._counts, strict=True):
             self.log(f"validation_nll_h{horizon}", mean.float())
         self.log("validation_nll", mean_over_horizons(self._sums, self._counts).float())
+        for task, (sums, counts) in self._task_sums.items():
+            if counts.any():
+                self.log(f"validation_{task}", mean_over_horizons(sums, counts).float())
         self.log_dict(router_metrics(self.network.expert_layers, self._reports))
 
     def configure_optimizers(self) -> dict[str, Any]:

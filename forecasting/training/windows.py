@@ -19,17 +19,16 @@ from forecasting.market.sequences import Sequences
 
 
 class Batch(NamedTuple):
-    """Several windows.
-
-    Attributes:
-        features: (window, bar, feature), 0 where padded.
-        targets: Scaled targets (window, bar, horizon), NaN where masked.
-        bar: Index of each bar in `panel.times`, (window, bar), -1 where padded.
-    """
+    """Windows that go through the network at once."""
 
     features: Tensor
+    """(window, bar, feature), 0 where padded."""
     targets: Tensor
+    """Scaled targets (window, bar, horizon), NaN where masked."""
     bar: Tensor
+    """Index of each bar in `panel.times`, (window, bar), -1 where padded."""
+    tasks: dict[str, Tensor]
+    """As `targets`, of what is learnt beside the return."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,19 +81,27 @@ class Windows:
         table = self.sequences
         if until is None:
             until = len(table.panel.times) - 1
-        features = np.zeros((len(starts), self.length, table.features.shape[1]), np.float32)
-        targets = np.full((len(starts), self.length, len(table.horizons)), np.nan, np.float32)
-        bar = np.full((len(starts), self.length), -1)
+        shape = (len(starts), self.length, len(table.horizons))
+        features = np.zeros((*shape[:2], table.features.shape[1]), np.float32)
+        targets = np.full(shape, np.nan, np.float32)
+        tasks = {task: np.full(shape, np.nan, np.float32) for task in table.tasks}
+        bar = np.full(shape[:2], -1)
         for i, start in enumerate(starts):
             stop = min(start + self.length, int(table.offsets[table.ticker[start] + 1]))
             stop = start + int(np.searchsorted(table.origin[start:stop], until, side="right"))
             rows = slice(start, stop)
             features[i, : stop - start] = table.features[rows]
-            targets[i, : stop - start] = np.where(
-                self.usable[rows, None], table.targets[rows], np.nan
-            )
             bar[i, : stop - start] = table.origin[rows]
-        return Batch(*(torch.from_numpy(part) for part in (features, targets, bar)))
+            usable = self.usable[rows, None]
+            targets[i, : stop - start] = np.where(usable, table.targets[rows], np.nan)
+            for task, values in table.tasks.items():
+                tasks[task][i, : stop - start] = np.where(usable, values[rows], np.nan)
+        return Batch(
+            torch.from_numpy(features),
+            torch.from_numpy(targets),
+            torch.from_numpy(bar),
+            {task: torch.from_numpy(values) for task, values in tasks.items()},
+        )
 
     def _usable_stop(self, ticker: int) -> int:
         """The row after a ticker's last usable one; its first row if it has none."""

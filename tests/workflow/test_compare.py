@@ -243,12 +243,12 @@ def test_recipes_that_cannot_be_compared(prices, tmp_path, trained) -> None:
     out = tmp_path / "out"
     tiny = load_recipe("jamba-tiny", SETTINGS)
     later = load_recipe("gru-twin", (*SETTINGS, "data.test_start=0.8"))
-    for wrong, expected in {
-        ("jamba-tiny", "gru-twn"): "Did you mean 'gru-twin'",
-        ("jamba-tiny", "jamba-tiny"): "two forecasters are called 'jamba-tiny'",
-        (tiny, tiny.model_copy(update={"name": "linear-t"})): "are called 'linear-t'",
-        (tiny, later): "data.test_start is 0.7 in jamba-tiny and 0.8 in gru-twin",
-    }.items():
+    for wrong, expected in (
+        (("jamba-tiny", "gru-twn"), "Did you mean 'gru-twin'"),
+        (("jamba-tiny", "jamba-tiny"), "two forecasters are called 'jamba-tiny'"),
+        ((tiny, tiny.model_copy(update={"name": "linear-t"})), "are called 'linear-t'"),
+        ((tiny, later), "data.test_start is 0.7 in jamba-tiny and 0.8 in gru-twin"),
+    ):
         with pytest.raises(ConfigError, match=expected):
             fc.compare(prices, wrong, out=out)
     for wrong, options in (((), {}), (RECIPES, {"seeds": 0}), ((tiny,), {"overrides": ("a=1",)})):
