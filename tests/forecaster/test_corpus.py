@@ -107,7 +107,7 @@ def test_a_corpus_of_a_version_without_parents_is_read(corpus):
 
 
 def test_what_a_parent_was_trained_on_is_known(parent, corpus):
-    stranger = parent.model_copy(update={"tickers": ("XXX",)})
+    stranger = parent.model_copy(update={"tickers": ("ZZZ",)})
     made = corpus.model_copy(update={"parents": (stranger,)})
-    assert [made.knows(ticker) for ticker in ("AAA", "XXX", "YYY")] == [True, True, False]
-    assert "XXX" not in made.tickers
+    assert [made.knows(ticker) for ticker in ("AAA", "ZZZ", "YYY")] == [True, True, False]
+    assert "ZZZ" not in made.tickers

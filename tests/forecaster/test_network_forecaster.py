@@ -152,8 +152,8 @@ def test_strangers_and_a_small_market_are_noted(model, prices):
     assert model.forecast(prices.select(["AAA", "BBB"])).notes == ()
     (small,) = model.forecast(prices.select(["AAA"])).notes
     assert small == "Market features come from 1 ticker; jamba-tiny was trained on 4."
-    (strange,) = model.forecast(replace(prices, tickers=("AAA", "BBB", "XXX", "DDD"))).notes
-    assert strange == "1 of 4 tickers were not in training (XXX)."
+    (strange,) = model.forecast(replace(prices, tickers=("AAA", "BBB", "ZZZ", "DDD"))).notes
+    assert strange == "1 of 4 tickers were not in training (ZZZ)."
     many = tuple(f"X{k}" for k in range(7))
     frames = dict.fromkeys(many, make_frames()["AAA"])
     (note,) = model.forecast(Panel.from_frames(frames)).notes
@@ -176,10 +176,10 @@ def test_a_market_of_strangers_is_forecast_without_training(model, forecast, pri
 
 def test_tickers_of_a_parent_are_no_strangers(model, prices):
     parent = model.corpus.as_parent("old", "0" * 64, "all")
-    parent = parent.model_copy(update={"tickers": ("XXX",)})
+    parent = parent.model_copy(update={"tickers": ("ZZZ",)})
     corpus = model.corpus.model_copy(update={"parents": (parent,)})
     tuned = NetworkForecaster(replace(model.files, corpus=corpus), model.network)
-    assert tuned.forecast(replace(prices, tickers=("AAA", "BBB", "XXX", "DDD"))).notes == ()
+    assert tuned.forecast(replace(prices, tickers=("AAA", "BBB", "ZZZ", "DDD"))).notes == ()
 
 
 def test_another_interval_is_refused(model, prices):

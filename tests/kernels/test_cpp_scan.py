@@ -128,6 +128,22 @@ def test_one_and_two_threads_agree_bit_for_bit(threads, shape):
         assert all(torch.equal(a, b) for a, b in zip(runs[0], other, strict=True))
 
 
+def test_results_on_large_pages_are_those_of_small_ones(threads):
+    threads(2)
+    inputs = make_inputs(2, 1100, 256, 2, torch.float32)  # u takes 2.1 MiB, a row of it half
+    (y, h_last), grads = gradients(cpp, inputs)
+    series = {"u", "dt", "B", "C", "z", "h0"}
+    assert y.data_ptr() % 2**21 == 0
+    for row in range(2):
+        own = {k: x[row : row + 1] if k in series else x for k, x in inputs.items()}
+        alone = cpp(*own.values())
+        assert torch.equal(alone[0][0], y[row])
+        assert torch.equal(alone[1][0], h_last[row])
+    _, truth = gradients(selective_scan_reference, {k: x.double() for k, x in inputs.items()})
+    for name, found, exact in zip(NAMES, grads, truth, strict=True):
+        assert relative_error(found, exact) < 1e-5, name
+
+
 def test_several_callers_at_once_agree_with_one():
     from concurrent.futures import ThreadPoolExecutor
 
