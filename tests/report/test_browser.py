@@ -22,8 +22,10 @@ pytestmark = [
 
 Visit = Callable[..., str]
 
-# Errands of the browser itself, which no switch stops.
-OWN_ERRANDS = re.compile(r"(http://)?((clients\d|accounts)\.google|update\.googleapis)\.com[:/]")
+# Errands of the browser itself, which no switch stops; an empty page makes the same ones.
+OWN_ERRANDS = re.compile(
+    r"(http://)?((clients\d|accounts|www)\.google|update\.googleapis)\.com[:/]"
+)
 
 
 @pytest.fixture
@@ -85,6 +87,13 @@ def test_page_renders_and_asks_nobody(
         assert pixels.shape[1] == width
         # Bars, bands and curves were drawn: not just black words on white.
         assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 200
+    assert asked == []
+
+
+def test_an_empty_page_asks_nobody(visit: Visit, asked: list[str], tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    page.write_text("<title>nothing</title>", encoding="utf-8")
+    visit(page, "--dump-dom")
     assert asked == []
 
 
