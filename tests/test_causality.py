@@ -49,11 +49,11 @@ def trade(forecast: Forecast, prices: Panel, strategy: str) -> Backtest:
 
 def spliced(past: Forecast, future: Forecast, after: int) -> Forecast:
     """The one forecast up to a bar, the other one from then on."""
-    parts = {}
-    for name in ("price", "loc", "scale", "df"):
-        parts[name] = getattr(future, name).copy()
-        parts[name][: after + 1] = getattr(past, name)[: after + 1]
-    return replace(future, **parts)
+    price, law = future.price.copy(), future.law.map(np.copy)
+    price[: after + 1] = past.price[: after + 1]
+    for name, parameter in law.parameters().items():
+        parameter[: after + 1] = past.law.parameters()[name][: after + 1]
+    return replace(future, price=price, law=law)
 
 
 @pytest.mark.parametrize("after", BARS)

@@ -125,7 +125,8 @@ def test_a_leak_would_be_found(tmp_path):
         name, horizons = "leaking", honest.horizons
 
         def forecast(self, prices: Panel) -> Forecast:
-            return replace(honest, loc=honest.loc + 0.1 * np.nan_to_num(future))
+            loc = honest.law.loc + 0.1 * np.nan_to_num(future)
+            return replace(honest, law=replace(honest.law, loc=loc))
 
     assert set(judged(Leaking(), market, model.corpus.test_start).location["verdict"]) == {"BEATS"}
     money = strategy_verdicts(Leaking().forecast(market), market, model.corpus.test_start)

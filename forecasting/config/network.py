@@ -10,6 +10,10 @@ Task = Literal["range_variance", "rank"]
 """What a network can learn beside the return, see `forecasting.nn.task_heads`."""
 
 
+QUANTILE_LEVELS = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
+"""Probabilities whose quantiles `distribution: quantile` answers with; symmetric."""
+
+
 class NetworkConfig(Section):
     """Shape of the network; names as in Hugging Face's Jamba configuration."""
 
@@ -57,6 +61,9 @@ class NetworkConfig(Section):
     """Whether the calendar gap before a bar scales the time that the state decays over."""
     cross_asset: Literal["none", "attention"] = "none"
     """Whether the tickers that trade at the same bar see each other, in the middle of the stack."""
+    distribution: Literal["student_t", "quantile"] = "student_t"
+    """The law of each horizon: a Student-t learnt by its likelihood, or nine quantiles learnt by
+    their pinball losses, between and beyond which it goes on as a Student-t."""
     rms_norm_eps: Annotated[float, Field(gt=0)] = 1e-6
     dropout: Fraction = 0.3
     """Dropout on the input projection and on every residual branch."""

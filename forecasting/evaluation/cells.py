@@ -32,7 +32,7 @@ class Cells:
         ticker: Index of each cell's ticker.
         returns: What happened: log return over the next h bars, decimal.
         scores: Forecaster to its scores, one row a cell; see `score_cells`.
-        loc: Forecaster to the location of its forecasts, decimal.
+        mean: Forecaster to the mean of its forecasts, decimal.
     """
 
     horizon: int
@@ -40,7 +40,7 @@ class Cells:
     ticker: Int[np.ndarray, " cell"]
     returns: Float[np.ndarray, " cell"]
     scores: dict[str, pd.DataFrame]
-    loc: dict[str, Float[np.ndarray, " cell"]]
+    mean: dict[str, Float[np.ndarray, " cell"]]
 
     @property
     def n_dates(self) -> int:
@@ -73,7 +73,7 @@ def common_cells(
     known = np.isfinite(returns)
     if tickers is not None:
         known[:, ~np.isin(span.tickers, tickers)] = False
-    covered = {f.name: known & np.isfinite(f.loc + f.scale + f.df) for f in forecasts}
+    covered = {f.name: known & f.law.known for f in forecasts}
     common: Grid = np.logical_and.reduce(list(covered.values()))
     _require_cells(span, horizons, common, covered)
     cells = [_score_horizon(common[:, :, j], j, returns, forecasts) for j in range(len(horizons))]
@@ -87,17 +87,14 @@ def _score_horizon(
     forecasts: Sequence[Forecast],
 ) -> Cells:
     at = np.nonzero(common)
-    happened = returns[*at, j]
+    happened, laws = returns[*at, j], {f.name: f.law[*at, j] for f in forecasts}
     return Cells(
         horizon=forecasts[0].horizons[j],
         date=at[0],
         ticker=at[1],
         returns=happened,
-        scores={
-            f.name: score_cells(happened, f.loc[*at, j], f.scale[*at, j], f.df[*at, j])
-            for f in forecasts
-        },
-        loc={f.name: f.loc[*at, j] for f in forecasts},
+        scores={name: score_cells(happened, law) for name, law in laws.items()},
+        mean={name: law.mean for name, law in laws.items()},
     )
 
 

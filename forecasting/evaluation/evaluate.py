@@ -146,14 +146,7 @@ def _aligned(forecaster: Forecaster, prices: Panel, horizons: tuple[int, ...]) -
             f"{list(horizons)} as the model. Compare models of the same horizons."
         )
     at = [forecast.horizons.index(h) for h in horizons]
-    return replace(
-        forecast,
-        name=forecaster.name,
-        horizons=horizons,
-        loc=forecast.loc[:, :, at],
-        scale=forecast.scale[:, :, at],
-        df=forecast.df[:, :, at],
-    )
+    return replace(forecast, name=forecaster.name, horizons=horizons, law=forecast.law[:, :, at])
 
 
 def _conclude(

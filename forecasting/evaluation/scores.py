@@ -1,4 +1,4 @@
-"""Proper scores and calibration of Student-t forecasts, cell by cell, then date by date.
+"""Proper scores and calibration of forecasts, cell by cell, then date by date.
 
 A cell is one (ticker, origin bar) at one horizon. Means are taken over the tickers of a date first
 and over dates second: tickers of one day share their shocks, days hardly do.
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
-from forecasting.forecast import student_t
+from forecasting.forecast.law import Law
 
 Cells = Float[np.ndarray, " cell"]
 
@@ -16,14 +16,12 @@ LEVELS = (0.5, 0.8, 0.95)
 """Central intervals whose coverage and width are reported."""
 
 
-def score_cells(returns: Cells, loc: Cells, scale: Cells, df: Cells) -> pd.DataFrame:
+def score_cells(returns: Cells, law: Law) -> pd.DataFrame:
     """Score the forecast of every cell against what happened.
 
     Args:
         returns: Log return over the next h bars, decimal, known h bars after the origin.
-        loc: Location of the forecast, decimal, known at the origin.
-        scale: Scale, decimal, known at the origin.
-        df: Degrees of freedom, > 1, known at the origin.
+        law: The forecast of each cell, decimal, known at the origin.
 
     Returns:
         One row a cell, NaN where an input is NaN: `nll` (negative log likelihood, nats), `crps`
@@ -34,16 +32,16 @@ def score_cells(returns: Cells, loc: Cells, scale: Cells, df: Cells) -> pd.DataF
     Source: Gneiting & Raftery (2007), Strictly Proper Scoring Rules, Journal of the American
     Statistical Association 102(477).
     """
-    pit = student_t.distribution(returns, loc, scale, df)
+    pit = law.distribution(returns)
     scores = {
-        "nll": -student_t.log_density(returns, loc, scale, df),
-        "crps": student_t.crps(returns, loc, scale, df),
+        "nll": -law.log_density(returns),
+        "crps": law.crps(returns),
         "pit": pit,
     }
     for level in LEVELS:
         scores[f"cover{level:.0%}"[:-1]] = covered(pit, level)
     for level in LEVELS:
-        scores[f"width{level:.0%}"[:-1]] = interval_width(scale, df, level)
+        scores[f"width{level:.0%}"[:-1]] = law.interval_width(level)
     frame = pd.DataFrame(scores)
     frame.loc[~np.isfinite(pit)] = np.nan
     return frame
@@ -53,11 +51,6 @@ def covered(pit: Cells, level: float) -> Cells:
     """Whether the outcome fell into the central interval: 1, 0, or NaN where the PIT is NaN."""
     inside = (np.abs(pit - 0.5) <= level / 2).astype(float)
     return np.where(np.isnan(pit), np.nan, inside)
-
-
-def interval_width(scale: Cells, df: Cells, level: float) -> Cells:
-    """Width of the central interval that holds `level` of the probability, decimal log return."""
-    return 2 * scale * student_t.quantile((1 + level) / 2, np.zeros_like(df), np.ones_like(df), df)
 
 
 def date_means(values: Cells, date: Int[np.ndarray, " cell"]) -> Float[np.ndarray, " date"]:

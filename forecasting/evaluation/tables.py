@@ -53,16 +53,17 @@ def verdict_table(cells: Sequence[Cells], model: str, rivals: Sequence[str]) -> 
 
 
 def location_table(cells: Sequence[Cells], model: str) -> pd.DataFrame:
-    """Out-of-sample R2 of the model's location against zero, and the test of its squared errors.
+    """Out-of-sample R2 of the model's mean against zero, and the test of its squared errors.
 
-    R2 = 1 - sum (r - loc)^2 / sum r^2, with means over tickers first and dates second, as the test.
+    R2 = 1 - sum (r - mean)^2 / sum r^2, with means over tickers first and dates second, as
+    the test.
 
     Source: Gu, Kelly & Xiu (2020), Empirical Asset Pricing via Machine Learning, Review of
     Financial Studies 33(5), equation 19: zero, not the mean, is the forecast to beat.
     """
     rows = []
     for part in cells:
-        error = date_means((part.returns - part.loc[model]) ** 2, part.date)
+        error = date_means((part.returns - part.mean[model]) ** 2, part.date)
         zero = date_means(part.returns**2, part.date)
         test = diebold_mariano(zero - error, part.horizon)
         rows.append(

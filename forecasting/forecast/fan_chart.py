@@ -4,7 +4,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from forecasting.forecast import student_t
 from forecasting.forecast.forecast import Forecast
 from forecasting.market.panel import Panel, day
 
@@ -56,8 +55,7 @@ def _draw(axis: Axes, forecast: Forecast, k: int, panel: Panel | None) -> None:
 
 
 def _returns(forecast: Forecast, row: int, k: int, level: float) -> np.ndarray:
-    at = (row, k)
-    return student_t.quantile(level, forecast.loc[at], forecast.scale[at], forecast.df[at])
+    return forecast.law[row, k].quantile(level)
 
 
 def _history(panel: Panel | None, ticker: str, until: np.datetime64) -> np.ndarray:

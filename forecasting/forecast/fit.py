@@ -15,7 +15,7 @@ from jaxtyping import Float
 from scipy import optimize, special
 
 from forecasting.errors import DataError
-from forecasting.forecast import student_t
+from forecasting.forecast.student_t import StudentT
 
 DF_BOUNDS = (2.1, 200.0)
 _START_DF = 6.0
@@ -49,7 +49,7 @@ def likelihood(y: Rows, loc: Rows | float, log_scale: Rows | float, df: float) -
     pull = (df + 1) * x**2 / (df + x**2)
     d_norm = special.digamma(df / 2) - special.digamma((df + 1) / 2) + 1 / df
     return Likelihood(
-        nll=-student_t.log_density(y, loc, scale, freedom),
+        nll=-StudentT(loc, scale, freedom).log_density(y),
         d_loc=-(df + 1) * x / (df + x**2) / scale,
         d_log_scale=1 - pull,
         d_df=0.5 * (d_norm + np.log1p(x**2 / df) - pull / df),

@@ -1,7 +1,7 @@
-"""The one noun: a `Forecast`, a Student-t of the coming log return per ticker, bar and horizon.
+"""The one noun: a `Forecast`, a law of the coming log return per ticker, bar and horizon.
 
 Everything a person asks of a forecast (quantiles, chance of a rise, volatility, value at risk,
-price bands) is derived from location, scale and degrees of freedom in closed form.
+price bands) is derived from the law in closed form.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
 
-from forecasting.forecast import student_t
+from forecasting.forecast.law import Law
 from forecasting.market.panel import Panel, end_of, require_tickers, start_of
 
 if TYPE_CHECKING:
@@ -32,9 +32,8 @@ class Forecast:
         tickers: As in the panel.
         horizons: Bars ahead, ascending.
         price: Adjusted close at the origin; NaN where there is no bar.
-        loc: Location of the h-bar log return, decimal; NaN where there is no forecast.
-        scale: Scale, decimal, positive; not the standard deviation (see `volatility`).
-        df: Degrees of freedom, > 1.
+        law: Laws of the h-bar log return, decimal, a cell each ticker, bar and horizon; NaN where
+            there is no forecast.
         notes: Sentences that a reader of these numbers has to know.
     """
 
@@ -43,37 +42,35 @@ class Forecast:
     tickers: tuple[str, ...]
     horizons: tuple[int, ...]
     price: Float[np.ndarray, "time ticker"]
-    loc: Float[np.ndarray, "time ticker horizon"]
-    scale: Float[np.ndarray, "time ticker horizon"]
-    df: Float[np.ndarray, "time ticker horizon"]
+    law: Law
     notes: tuple[str, ...] = field(default=())
 
     def __post_init__(self) -> None:
         shape = (len(self.times), len(self.tickers), len(self.horizons))
-        for name in ("loc", "scale", "df"):
-            if getattr(self, name).shape != shape:
-                raise ValueError(f"{name} has shape {getattr(self, name).shape}, expected {shape}")
+        for name, parameter in self.law.parameters().items():
+            if parameter.shape[:3] != shape:
+                raise ValueError(f"{name} has shape {parameter.shape}, expected {shape}")
         if self.price.shape != shape[:2]:
             raise ValueError(f"price has shape {self.price.shape}, expected {shape[:2]}")
 
     @cached_property
     def mask(self) -> Bool[np.ndarray, "time ticker"]:
         """Where there is a forecast, at every horizon."""
-        return np.isfinite(self.loc + self.scale + self.df).all(axis=2)
+        return np.logical_and.reduce(self.law.known, axis=2)
 
     @property
     def mean(self) -> Float[np.ndarray, "time ticker horizon"]:
-        """Expected log return (equal to the location, as every df exceeds 1)."""
-        return self.loc
+        """Expected log return."""
+        return self.law.mean
 
     @cached_property
     def volatility(self) -> Float[np.ndarray, "time ticker horizon"]:
         """Standard deviation of the h-bar log return, decimal."""
-        return student_t.standard_deviation(self.scale, self.df)
+        return self.law.standard_deviation()
 
     def prob_up(self) -> Float[np.ndarray, "time ticker horizon"]:
         """Probability that the price is higher h bars later."""
-        return student_t.distribution(np.zeros_like(self.loc), -self.loc, self.scale, self.df)
+        return self.law.exceedance(np.zeros(self.law.shape))
 
     def quantiles(
         self, levels: Sequence[float] = BAND_LEVELS
@@ -85,8 +82,7 @@ class Forecast:
         """
         if not all(0 < level < 1 for level in levels):
             raise ValueError(f"levels must lie in (0, 1), got {tuple(levels)}")
-        parts = [student_t.quantile(q, self.loc, self.scale, self.df) for q in levels]
-        return np.stack(parts, axis=-1)
+        return np.stack([self.law.quantile(level) for level in levels], axis=-1)
 
     def price_bands(
         self, levels: Sequence[float] = BAND_LEVELS
@@ -100,7 +96,7 @@ class Forecast:
 
     def expected_shortfall(self, level: float = 0.05) -> Float[np.ndarray, "time ticker horizon"]:
         """Mean log return in the worst `level` share of cases."""
-        return student_t.expected_shortfall(level, self.loc, self.scale, self.df)
+        return self.law.expected_shortfall(level)
 
     def between(
         self, start: np.datetime64 | str | None = None, end: np.datetime64 | str | None = None
@@ -121,12 +117,12 @@ class Forecast:
         return replace(
             self,
             tickers=tuple(tickers),
-            **{k: getattr(self, k)[:, columns] for k in ("price", "loc", "scale", "df")},
+            price=self.price[:, columns],
+            law=self.law[:, columns],
         )
 
     def _rows(self, rows: slice) -> "Forecast":
-        arrays = {k: getattr(self, k)[rows] for k in ("times", "price", "loc", "scale", "df")}
-        return replace(self, **arrays)
+        return replace(self, times=self.times[rows], price=self.price[rows], law=self.law[rows])
 
     def latest(self) -> pd.DataFrame:
         """The newest forecast of each ticker, as the rows of `to_frame`."""
@@ -141,8 +137,9 @@ class Forecast:
     def to_frame(self) -> pd.DataFrame:
         """Long table, one row a ticker, origin and horizon, only where there is a forecast.
 
-        Columns: ticker, origin, horizon (bars), price (adjusted), loc, scale, df, volatility,
-        prob_up and the return quantiles q05 q25 q50 q75 q95 (decimal log returns).
+        Columns: ticker, origin, horizon (bars), price (adjusted), those of the law (of a Student-t
+        loc, scale and df; of quantiles their mean and df), volatility, prob_up and the return
+        quantiles q05 q25 q50 q75 q95 and whichever the law consists of (decimal log returns).
         """
         t, k = np.nonzero(self.mask)
         n, wide = len(t), len(self.horizons)
@@ -152,17 +149,12 @@ class Forecast:
             "horizon": np.tile(self.horizons, n),
             "price": np.repeat(self.price[t, k], wide),
         }
-        values = {
-            "loc": self.loc,
-            "scale": self.scale,
-            "df": self.df,
-            "volatility": self.volatility,
-        }
-        flat |= {name: value[t, k].ravel() for name, value in values.items()}
-        loc, scale, df = flat["loc"], flat["scale"], flat["df"]
-        flat["prob_up"] = student_t.distribution(np.zeros_like(loc), -loc, scale, df)
-        for level in BAND_LEVELS:
-            flat[f"q{round(level * 100):02d}"] = student_t.quantile(level, loc, scale, df)
+        law = self.law[t, k].map(lambda x: x.reshape(n * wide, *x.shape[2:]))
+        flat |= law.columns()
+        flat["volatility"] = law.standard_deviation()
+        flat["prob_up"] = law.exceedance(np.zeros(n * wide))
+        for level in sorted({*BAND_LEVELS, *law.levels}):
+            flat[f"q{round(level * 100):02d}"] = law.quantile(level)
         return pd.DataFrame(flat)
 
     def plot(self, panel: Panel | None = None, tickers: Sequence[str] | None = None) -> "Figure":

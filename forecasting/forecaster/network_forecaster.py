@@ -11,7 +11,9 @@ from torch import Tensor
 from forecasting.config import Recipe
 from forecasting.errors import DataError, ModelFileError
 from forecasting.forecast.forecast import Forecast
+from forecasting.forecast.law import Law
 from forecasting.forecaster.corpus import Corpus
+from forecasting.forecaster.laws import n_parameters, pack, unpack
 from forecasting.forecaster.model_folder import ModelFiles, find_model, read_folder, read_weights
 from forecasting.market.features import GAP_FEATURE, feature_names
 from forecasting.market.panel import Panel
@@ -55,17 +57,14 @@ class NetworkForecaster:
                 interval, or a history is too short.
         """
         sequences = self._sequences(prices)
-        law = network_law(self.network, sequences)
-        scale = sequences.return_scale()
+        law = network_law(self.network, sequences).scaled(sequences.return_scale())
         return Forecast(
             name=self.name,
             times=prices.times,
             tickers=prices.tickers,
             horizons=self.horizons,
             price=prices.column("adj_close"),
-            loc=sequences.to_grid(law[..., 0] * scale),
-            scale=sequences.to_grid(law[..., 1] * scale),
-            df=sequences.to_grid(law[..., 2]),
+            law=law.map(sequences.to_grid),
             notes=self.notes(prices.tickers),
         )
 
@@ -127,16 +126,13 @@ class NetworkForecaster:
         return tuple(notes)
 
 
-def network_law(network: ForecastNetwork, sequences: Sequences) -> np.ndarray:
-    """Location, scale and degrees of freedom of the scaled target, for each row and horizon.
-
-    Returns:
-        Array of shape (row, horizon, 3), float64.
-    """
-    law = np.empty((*sequences.targets.shape, 3))
+def network_law(network: ForecastNetwork, sequences: Sequences) -> Law:
+    """The law of the scaled target, for each row and horizon."""
+    distribution = network.config.distribution
+    packed = np.empty((*sequences.targets.shape, n_parameters(distribution)))
     for rows, at, answer in _answers(network, sequences):
-        law[rows] = torch.stack(tuple(answer.law), dim=-1)[at].double().numpy()
-    return law
+        packed[rows] = pack(answer.law)[at].double().numpy()
+    return unpack(packed, distribution)
 
 
 def task_answers(

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Float32, Int
 
 from forecasting.forecast.forecast import Forecast
+from forecasting.forecaster.laws import n_parameters, pack, unpack
 from forecasting.forecaster.network_forecaster import NetworkForecaster
 from forecasting.forecaster.stream_state import (
     StreamHeader,
@@ -49,6 +50,8 @@ class StreamingForecaster:
         data, corpus = model.files.recipe.data, model.corpus
         self.features = FeatureStream(corpus.features, data.volatility_decay)
         self.state: State = model.network.initial_state(0)
+        self._distribution = model.network.config.distribution
+        self._n_parameters = n_parameters(self._distribution)
         # Notes depend on the tickers alone, which seldom change from bar to bar.
         self._noted: tuple[str, ...] | None = None
         self._notes: tuple[str, ...] = ()
@@ -75,7 +78,7 @@ class StreamingForecaster:
         )
         network = self.model.network
         self.features, self.state = features, network.initial_state(len(prices.tickers))
-        law = np.empty((*sequences.targets.shape, 3))
+        law = np.empty((*sequences.targets.shape, self._n_parameters))
         for rows in _passes(sequences, across=network.config.cross_asset != "none"):
             slots = sequences.ticker[rows[:, 0]]
             law[rows] = self._advance_network(sequences.features[rows], slots)
@@ -107,7 +110,8 @@ class StreamingForecaster:
             self.state = _joined([self.state, self.model.network.initial_state(newcomers)])
         slots = self.features.slots(prices.tickers)
         complete = np.isfinite(grid).all(axis=2)
-        law = np.full((*complete.shape, len(self.model.horizons), 3), np.nan)
+        cells = (*complete.shape, len(self.model.horizons))
+        law = np.full((*cells, self._n_parameters), np.nan)
         for t, present in enumerate(complete):
             if present.any():
                 bar = grid[t, present, None].astype(np.float32)
@@ -116,8 +120,8 @@ class StreamingForecaster:
 
     def _advance_network(
         self, features: Float32[np.ndarray, "row bar feature"], slots: Int[np.ndarray, " row"]
-    ) -> Float[np.ndarray, "row bar horizon 3"]:
-        """The law of the same bars of the tickers at `slots`, whose state moves on."""
+    ) -> Float[np.ndarray, "row bar horizon parameter"]:
+        """The packed law of the same bars of the tickers at `slots`, whose state moves on."""
         inputs, network = torch.from_numpy(features), self.model.network
         bar = torch.arange(inputs.shape[1]).expand(inputs.shape[:2])
         if np.array_equal(slots, np.arange(len(self.features.tickers))):
@@ -128,12 +132,12 @@ class StreamingForecaster:
             law, moved = network.advance(inputs, picked, bar)
             for name, value in moved.items():
                 self.state[name][rows] = value
-        return torch.stack(tuple(law), dim=-1).double().numpy()
+        return pack(law).double().numpy()
 
     def _forecast(
         self,
         prices: Panel,
-        law: Float[np.ndarray, "time ticker horizon 3"],
+        law: Float[np.ndarray, "time ticker horizon parameter"],
         volatility: Float[np.ndarray, "time ticker"],
     ) -> Forecast:
         if prices.tickers != self._noted:
@@ -145,9 +149,7 @@ class StreamingForecaster:
             tickers=prices.tickers,
             horizons=self.model.horizons,
             price=prices.column("adj_close"),
-            loc=law[..., 0] * unit,
-            scale=law[..., 1] * unit,
-            df=law[..., 2],
+            law=unpack(law, self._distribution).scaled(unit),
             notes=self._notes,
         )
 

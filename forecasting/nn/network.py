@@ -1,4 +1,4 @@
-"""The whole network: features in, one Student-t law per bar and horizon out."""
+"""The whole network: features in, one law per bar and horizon out."""
 
 from typing import Any, NamedTuple
 
@@ -9,12 +9,20 @@ from torch import Tensor, nn
 from forecasting.config import NetworkConfig
 from forecasting.nn.backbone import Backbone
 from forecasting.nn.cross_asset import Bars
-from forecasting.nn.head import StudentT, StudentTHead
+from forecasting.nn.head import LawHead
 from forecasting.nn.moe import MixtureOfExperts
+from forecasting.nn.quantile_head import QuantileHead, Quantiles
 from forecasting.nn.routing import RouterReport, report_routing
 from forecasting.nn.state import State
+from forecasting.nn.student_t_head import StudentT, StudentTHead
 from forecasting.nn.task_heads import TASK_HEADS
 
+Law = StudentT | Quantiles
+"""What a network answers with, by `config.distribution`."""
+HEADS: dict[str, type[StudentTHead] | type[QuantileHead]] = {
+    "student_t": StudentTHead,
+    "quantile": QuantileHead,
+}
 # Parameters of more than one axis that say how fast a state decays.
 _RATES = ("A_log", "cema.alpha", "cema.delta", "cema.gamma")
 
@@ -22,7 +30,7 @@ _RATES = ("A_log", "cema.alpha", "cema.delta", "cema.gamma")
 class Answer(NamedTuple):
     """All that a network says of every bar."""
 
-    law: StudentT
+    law: Law
     routing: RouterReport
     tasks: dict[str, Float[Tensor, "batch length horizon"]]
     """Of each of `config.tasks`, in the units of its targets; NaN where the law is."""
@@ -67,7 +75,7 @@ class ForecastNetwork(nn.Module):
         self.input_proj = nn.Linear(n_features, config.hidden_size)
         self.dropout = nn.Dropout(config.dropout)
         self.backbone = Backbone(config)
-        self.head = StudentTHead(config.hidden_size, n_horizons)
+        self.head: LawHead[Any] = HEADS[config.distribution](config.hidden_size, n_horizons)
         self.task_heads = nn.ModuleDict(
             {task: TASK_HEADS[task](config.hidden_size, n_horizons) for task in config.tasks}
         )
@@ -101,7 +109,7 @@ class ForecastNetwork(nn.Module):
 
     def forward(
         self, features: Float[Tensor, "batch length feature"], bar: Bars | None = None
-    ) -> tuple[StudentT, RouterReport]:
+    ) -> tuple[Law, RouterReport]:
         """Forecast every bar.
 
         Args:
@@ -110,9 +118,9 @@ class ForecastNetwork(nn.Module):
                 padding. Without it every row is alone in its market.
 
         Returns:
-            The law of the volatility-scaled target. It is NaN from a row's first bar with a feature
-            that is not finite: all that follows would rest on a guess. And what the routers did
-            with the bars before that: their loss, and the load of each expert.
+            The law of the volatility-scaled target, as the head answers. It is NaN from a row's
+            first bar with a feature that is not finite: all that follows would rest on a guess. And
+            what the routers did with the bars before that: their loss, and the load of each expert.
 
         Raises:
             ValueError: Another number of features than the network was made for.
@@ -141,7 +149,7 @@ class ForecastNetwork(nn.Module):
         features: Float[Tensor, "batch length feature"],
         state: State,
         bar: Bars | None = None,
-    ) -> tuple[StudentT, State]:
+    ) -> tuple[Law, State]:
         """Forecast further bars; without gradients, equal to `forward` over all bars so far.
 
         Args:
@@ -179,10 +187,13 @@ class ForecastNetwork(nn.Module):
             return None
         return (features[..., self.gap_feature] - self.usual_gap).exp()
 
-    def _law(self, hidden: Tensor, known: Tensor) -> StudentT:
+    def _law(self, hidden: Tensor, known: Tensor) -> Law:
         with torch.autocast(hidden.device.type, enabled=False):
             law = self.head(hidden.float() if hidden.dtype == torch.bfloat16 else hidden)
-        return StudentT(*(torch.where(known.unsqueeze(-1), part, torch.nan) for part in law))
+        return law._make(
+            torch.where(known.reshape(*known.shape, *[1] * (part.ndim - 2)), part, torch.nan)
+            for part in law
+        )
 
     def _tasks(self, hidden: Tensor, known: Tensor) -> dict[str, Tensor]:
         with torch.autocast(hidden.device.type, enabled=False):

@@ -1,7 +1,7 @@
 """Heads of the tasks that are learnt beside the return, from the same hidden state.
 
 What they teach the layers below may help the forecast of the return: Caruana (1997), Multitask
-Learning, Machine Learning 28. Like the Student-t head each is a linear map that is zero at the
+Learning, Machine Learning 28. Like the head of the return each is a linear map that is zero at the
 start, when it answers with the mean of its targets.
 """
 

@@ -8,7 +8,7 @@ from forecasting.market.splits import SplitDates
 _CARD = """\
 # {name}
 
-A {kind} forecaster of log returns over the next {horizons} bars: a Student-t for each horizon.
+A {kind} forecaster of log returns over the next {horizons} bars: {law} for each horizon.
 Not investment advice.
 
 | | |
@@ -33,6 +33,7 @@ result on them is better than it would have been for someone picking at the time
 """
 
 
+_LAWS = {"student_t": "a Student-t", "quantile": "quantiles with Student-t tails"}
 _LEARNT = {
     "all": "every weight",
     "head": "the head and the norms",
@@ -58,6 +59,7 @@ def model_card(
     return _CARD.format(
         name=recipe.name,
         kind=kind,
+        law=_LAWS[recipe.network.distribution],
         horizons=", ".join(map(str, recipe.data.horizons)),
         n_tickers=len(corpus.tickers),
         tickers=shown,

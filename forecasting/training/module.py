@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from forecasting.config import TrainingConfig
-from forecasting.nn.head import StudentT, student_t_nll
-from forecasting.nn.network import ForecastNetwork
+from forecasting.nn.network import ForecastNetwork, Law
 from forecasting.nn.routing import RouterReport
 from forecasting.nn.task_heads import TaskHead
 from forecasting.training.windows import Batch
@@ -34,12 +33,14 @@ def masked_nll(
         Sums (horizon,) in nats, counts (horizon,), and the routers' loss is left out.
     """
     law, _ = network(features, bar)
-    return _nll_sums(law, targets)
+    return _law_sums(network.head.nll, law, targets)
 
 
-def _nll_sums(law: StudentT, targets: Tensor) -> tuple[Tensor, Tensor]:
+def _law_sums(
+    score: Callable[[Law, Tensor], Tensor], law: Law, targets: Tensor
+) -> tuple[Tensor, Tensor]:
     known = torch.isfinite(targets)
-    return _masked_sums(student_t_nll(law, torch.where(known, targets, 0.0)), known)
+    return _masked_sums(score(law, torch.where(known, targets, 0.0)), known)
 
 
 def task_sums(
@@ -99,7 +100,7 @@ def router_metrics(layers: tuple[int, ...], reports: list[RouterReport]) -> dict
 
 
 class NetworkModule(L.LightningModule):
-    """Lightning module around a `ForecastNetwork`.
+    """Lightning module around a `ForecastNetwork`: makes the loss of its head small.
 
     Logs `train_nll`, `validation_nll` and `validation_nll_h<h>`, each in nats per bar of the
     volatility-scaled target, averaged over horizons with equal weight, and `router_metrics` of the
@@ -128,9 +129,12 @@ class NetworkModule(L.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Mean NLL over the valid (bar, horizon) cells, plus the losses of routers and tasks."""
         law, report, answers = self.network.answer(batch.features, batch.bar)
-        sums, counts = _nll_sums(law, batch.targets)
-        loss = sums.sum() / counts.sum().clamp(min=1)
-        self.log("train_nll", loss.detach(), on_step=False, on_epoch=True)
+        sums, counts = _law_sums(self.network.head.loss, law, batch.targets)
+        n_targets = counts.sum().clamp(min=1)
+        loss = sums.sum() / n_targets
+        with torch.no_grad():
+            nll, _ = _law_sums(self.network.head.nll, law, batch.targets)
+        self.log("train_nll", nll.sum() / n_targets, on_step=False, on_epoch=True)
         self._picks.append(report.picks)
         loss = loss + report.loss
         losses = task_sums(self.network.task_heads, answers, batch.tasks)
@@ -157,7 +161,7 @@ class NetworkModule(L.LightningModule):
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Add one batch to the sums."""
         law, report, answers = self.network.answer(batch.features, batch.bar)
-        sums, counts = _nll_sums(law, batch.targets)
+        sums, counts = _law_sums(self.network.head.nll, law, batch.targets)
         self._sums += sums.double().cpu()
         self._counts += counts.double().cpu()
         losses = task_sums(self.network.task_heads, answers, batch.tasks)

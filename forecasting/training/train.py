@@ -114,10 +114,13 @@ def train(
 
 
 def twin_recipe(recipe: Recipe) -> Recipe:
-    """The GRU twin of a recipe: other mixers, same data, same windows, same number of steps."""
+    """The GRU twin of a recipe: other mixers, same law, data, windows and number of steps."""
     twin = load_recipe(TWIN_RECIPE)
-    # It decides which windows make a batch.
-    network = twin.network.model_copy(update={"cross_asset": recipe.network.cross_asset})
+    # The one decides what is answered, the other which windows make a batch.
+    same_network = ("distribution", "cross_asset")
+    network = twin.network.model_copy(
+        update={name: getattr(recipe.network, name) for name in same_network}
+    )
     same = ("context_length", "batch_size", "max_steps", "validate_every", "patience", "seed")
     shared = {name: getattr(recipe.training, name) for name in same}
     training = twin.training.model_copy(update=shared)

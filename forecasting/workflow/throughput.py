@@ -6,7 +6,6 @@ import torch
 
 from forecasting.config import Recipe
 from forecasting.forecaster.network_forecaster import build_network
-from forecasting.nn.head import student_t_nll
 
 _STEPS = 3
 
@@ -37,7 +36,7 @@ def training_rate(recipe: Recipe, features: tuple[str, ...]) -> float:
                 device.type, torch.bfloat16, enabled=training.precision == "bfloat16"
             ):
                 law, routing = network(inputs, bar)
-            loss = student_t_nll(law, targets).mean() + routing.loss
+            loss = network.head.loss(law, targets).mean() + routing.loss
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from forecasting.forecast.forecast import Forecast
+from forecasting.forecast.student_t import StudentT
 from forecasting.market.panel import COLUMNS, Panel
 
 
@@ -37,9 +38,11 @@ def make_forecast(panel: Panel, loc: np.ndarray, scale: float | np.ndarray = 0.0
         tickers=panel.tickers,
         horizons=(1, 5),
         price=panel.column("adj_close"),
-        loc=np.where(mask, np.stack([loc, 5 * loc], axis=2), np.nan),
-        scale=np.where(mask, np.stack([spread, np.sqrt(5) * spread], axis=2), np.nan),
-        df=np.where(mask, 5.0, np.nan) * np.ones(2),
+        law=StudentT(
+            loc=np.where(mask, np.stack([loc, 5 * loc], axis=2), np.nan),
+            scale=np.where(mask, np.stack([spread, np.sqrt(5) * spread], axis=2), np.nan),
+            df=np.where(mask, 5.0, np.nan) * np.ones(2),
+        ),
     )
 
 

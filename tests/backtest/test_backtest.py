@@ -96,10 +96,10 @@ def test_later_prices_change_nothing_before_them(
 ) -> None:
     after = 400
     changed = change_future(prices, after, kind)
-    later = replace(forecast, loc=forecast.loc.copy())
-    later.loc[after + 1 :] *= -3
+    later = replace(forecast, law=forecast.law.map(np.copy))
+    later.law.loc[after + 1 :] *= -3
     later = later.between(end=changed.times[-1])
-    later.loc[~changed.mask] = np.nan
+    later.law.loc[~changed.mask] = np.nan
     parameters = {"bars_per_year": 252.0} if strategy == "volatility_target" else {}
     one = backtest(forecast, prices, strategy=strategy, parameters=parameters)
     two = backtest(later, changed, strategy=strategy, parameters=parameters, execution="next_open")
@@ -133,8 +133,8 @@ def test_the_span_is_that_of_the_forecasts(forecast: Forecast, prices: Panel) ->
     assert book.notes[1].startswith("Ends on 2011-06-30: no forecast from then until 2011-12")
     assert str(book.equity.index[0].date()) == "2010-03-01"
     assert str(book.equity.index[-1].date()) == "2011-06-30"
-    late = replace(forecast, loc=forecast.loc.copy())
-    late.loc[:100] = np.nan
+    late = replace(forecast, law=forecast.law.map(np.copy))
+    late.law.loc[:100] = np.nan
     notes = backtest(late, prices, start="2010-02-01", notes=["Seen in training."]).notes
     assert notes[1] == "Seen in training."
     assert "Begins on 2010-05-24: no forecast from 2010-02-01 until then." in notes
@@ -173,7 +173,7 @@ def test_refuses_in_one_line(
 
 
 def test_refuses_an_empty_forecast(forecast: Forecast, prices: Panel) -> None:
-    nothing = replace(forecast, loc=np.full_like(forecast.loc, np.nan))
+    nothing = replace(forecast, law=forecast.law.map(lambda x: np.full_like(x, np.nan)))
     with pytest.raises(DataError, match="it covers no bar at all"):
         backtest(nothing, prices)
 

@@ -114,13 +114,13 @@ def test_leverage_stops_at_its_cap() -> None:
 
 def test_infinite_variance_is_not_held() -> None:
     forecast = make_forecast(random_walk(2, 3, seed=0), np.full((2, 3), 0.01))
-    df = forecast.df.copy()
+    df = forecast.law.df.copy()
     df[:, 1] = 1.5
-    forecast = replace(forecast, df=df)
+    forecast = replace(forecast, law=replace(forecast.law, df=df))
     weights = volatility_target(forecast, bars_per_year=252.0)
     assert (weights[:, 1] == 0).all()
     assert (weights[:, [0, 2]] > 0).all()
-    nobody = replace(forecast, df=np.full_like(df, 1.5))
+    nobody = replace(forecast, law=replace(forecast.law, df=np.full_like(df, 1.5)))
     assert not volatility_target(nobody, bars_per_year=252.0).any()
     assert not long_short(nobody, top_k=1).any()
 

@@ -102,7 +102,7 @@ def test_strategies_that_cannot_be(
         ("def weights(forecast): return 1 / 0", "failed with ZeroDivisionError"),
         ("def weights(forecast:", "does not run: SyntaxError"),
         ("weights = 3", "has no function weights(forecast"),
-        ("def weights(forecast): return forecast.loc[:, :, 0] * 0 + 1e999", "not finite"),
+        ("def weights(forecast): return forecast.mean[:, :, 0] * 0 + 1e999", "not finite"),
     ],
 )
 def test_strategy_files_with_an_error_inside(

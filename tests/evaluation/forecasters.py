@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from forecasting.forecast.forecast import Forecast
+from forecasting.forecast.student_t import StudentT
 from forecasting.market.panel import Panel
 from forecasting.market.sequences import make_sequences
 
@@ -35,9 +36,7 @@ class Volatility:
             prices.tickers,
             self.horizons,
             prices.column("adj_close"),
-            loc=self.shift * scale,
-            scale=scale,
-            df=np.full_like(scale, 6.0),
+            StudentT(self.shift * scale, scale, np.full_like(scale, 6.0)),
             notes=(f"{self.name} is made up.",),
         )
 
@@ -53,4 +52,4 @@ class Seer:
         sequences = make_sequences(prices, variant="close", horizons=self.horizons)
         forecast = Volatility(self.name, horizons=self.horizons).forecast(prices)
         future = sequences.to_grid(np.nan_to_num(sequences.targets) * sequences.return_scale())
-        return replace(forecast, loc=future / 2)
+        return replace(forecast, law=replace(forecast.law, loc=future / 2))

@@ -48,15 +48,7 @@ def test_scores_equal_a_calculation_by_hand(result: Evaluation, prices: Panel) -
     span = prices.between("2011-10-03")
     forecast = Volatility("model").forecast(prices).between("2011-10-03")
     returns, _ = future_log_returns(span, (1, 5, 21))
-    by_ticker = [
-        score_cells(
-            returns[:-5, k, 1],
-            forecast.loc[:-5, k, 1],
-            forecast.scale[:-5, k, 1],
-            forecast.df[:-5, k, 1],
-        )
-        for k in range(3)
-    ]
+    by_ticker = [score_cells(returns[:-5, k, 1], forecast.law[:-5, k, 1]) for k in range(3)]
     row = result.scores.query("forecaster == 'model' and horizon == 5").iloc[0]
     for score in ("nll", "crps", "cover80", "width95"):
         assert row[score] == pytest.approx(np.mean([cells[score].mean() for cells in by_ticker]))

@@ -6,14 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from forecasting.evaluation.scores import LEVELS, covered, date_means, interval_width, score_cells
+from forecasting.evaluation.scores import LEVELS, covered, date_means, score_cells
+from forecasting.forecast.quantile_law import LEVELS as KNOTS
+from forecasting.forecast.quantile_law import QuantileLaw
+from forecasting.forecast.student_t import StudentT
 
 
 def test_scores_equal_scipy() -> None:
     rng = np.random.default_rng(0)
     y, loc = rng.normal(size=50), rng.normal(size=50)
     scale, df = rng.uniform(0.5, 2, 50), rng.uniform(3, 20, 50)
-    law, scores = stats.t(df, loc, scale), score_cells(y, loc, scale, df)
+    law, scores = stats.t(df, loc, scale), score_cells(y, StudentT(loc, scale, df))
     np.testing.assert_allclose(scores["nll"], -law.logpdf(y), rtol=1e-12)
     np.testing.assert_allclose(scores["pit"], law.cdf(y), rtol=1e-9)
     for level in LEVELS:
@@ -26,7 +29,8 @@ def test_scores_equal_scipy() -> None:
 def test_true_law_is_calibrated() -> None:
     rng, n = np.random.default_rng(1), 40_000
     scores = score_cells(
-        0.1 + 2 * rng.standard_t(5, n), np.full(n, 0.1), np.full(n, 2.0), np.full(n, 5.0)
+        0.1 + 2 * rng.standard_t(5, n),
+        StudentT(np.full(n, 0.1), np.full(n, 2.0), np.full(n, 5.0)),
     )
     means = scores.mean()
     np.testing.assert_allclose(means[["cover50", "cover80", "cover95"]], LEVELS, atol=0.01)
@@ -37,17 +41,35 @@ def test_true_law_is_calibrated() -> None:
 def test_scores_are_proper(score: str) -> None:
     rng, n = np.random.default_rng(2), 40_000
     y, zero, df = rng.standard_t(5, n), np.zeros(n), np.full(n, 5.0)
-    honest = score_cells(y, zero, np.ones(n), df)[score].mean()
+    honest = score_cells(y, StudentT(zero, np.ones(n), df))[score].mean()
     for scale, loc, freedom in [(0.8, 0.0, 5.0), (1.2, 0.0, 5.0), (1.0, 0.3, 5.0), (1, 0, 2.2)]:
-        other = score_cells(y, zero + loc, zero + scale, zero + freedom)[score].mean()
+        other = score_cells(y, StudentT(zero + loc, zero + scale, zero + freedom))[score].mean()
         assert other > honest
+
+
+def test_a_skewed_law_is_calibrated_and_beats_those_beside_it() -> None:
+    rng, n = np.random.default_rng(3), 40_000
+    values = np.sinh(stats.t(5).ppf(KNOTS) / 3 + 0.2)
+
+    def law(shift: float = 0.0, stretch: float = 1.0) -> QuantileLaw:
+        return QuantileLaw(np.tile(shift + stretch * values, (n, 1)), np.full(n, 5.0))
+
+    y = law().quantile(rng.random(n))
+    scores = score_cells(y, law())
+    np.testing.assert_allclose(scores[["cover50", "cover80", "cover95"]].mean(), LEVELS, atol=0.01)
+    assert stats.kstest(scores["pit"], "uniform").pvalue > 0.01
+    low, high = (law().quantile(level)[0] for level in (0.1, 0.9))
+    np.testing.assert_allclose(scores["width80"], high - low, rtol=1e-12)
+    honest = scores.mean()
+    for other in (law(shift=0.15), law(stretch=0.8), law(stretch=1.2)):
+        assert (score_cells(y, other).mean()[["nll", "crps"]] > honest[["nll", "crps"]]).all()
 
 
 @pytest.mark.parametrize("position", range(4))
 def test_a_missing_input_gives_no_score(position: int) -> None:
     inputs = [np.array([0.1, 0.1]), np.zeros(2), np.ones(2), np.full(2, 5.0)]
     inputs[position][1] = np.nan
-    scores = score_cells(*inputs)
+    scores = score_cells(inputs[0], StudentT(*inputs[1:]))
     assert scores.iloc[0].notna().all()
     assert scores.iloc[1].isna().all()
 
@@ -62,8 +84,8 @@ def test_coverage_is_symmetric(level: float, pit: float) -> None:
 
 @given(low=st.floats(0.01, 0.9), step=st.floats(0.01, 0.09))
 def test_wider_intervals_hold_more(low: float, step: float) -> None:
-    scale, df = np.array([0.02]), np.array([4.0])
-    assert interval_width(scale, df, low) < interval_width(scale, df, low + step)
+    law = StudentT(np.zeros(1), np.array([0.02]), np.array([4.0]))
+    assert law.interval_width(low) < law.interval_width(low + step)
 
 
 @given(seed=st.integers(0, 1_000))

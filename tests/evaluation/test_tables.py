@@ -20,7 +20,7 @@ def cells_of(pit: np.ndarray) -> Cells:
         ticker=np.tile(np.arange(wide), n),
         returns=np.ones(pit.size),
         scores={"model": pd.DataFrame({"pit": pit.ravel()})},
-        loc={"model": np.full(pit.size, 0.1)},
+        mean={"model": np.full(pit.size, 0.1)},
     )
 
 

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from forecasting.forecast.forecast import Forecast
+from forecasting.forecast.student_t import StudentT
 
 
 @pytest.fixture
@@ -18,5 +19,6 @@ def forecast() -> Forecast:
     # One horizon alone is no forecast.
     scale[1, 1, 1] = np.nan
     price = 100.0 + np.arange(10.0).reshape(5, 2)
+    law = StudentT(loc, scale, df)
     times = pd.bdate_range("2020-01-06", periods=5).to_numpy()
-    return Forecast("test", times, ("AAA", "BBB"), (1, 5), price, loc, scale, df)
+    return Forecast("test", times, ("AAA", "BBB"), (1, 5), price, law)

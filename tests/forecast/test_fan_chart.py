@@ -55,5 +55,5 @@ def test_history_ends_at_the_origin(forecast: Forecast) -> None:
 
 
 def test_a_forecast_of_nothing_draws_an_empty_figure(forecast: Forecast) -> None:
-    nothing = replace(forecast, loc=np.full_like(forecast.loc, np.nan))
+    nothing = replace(forecast, law=forecast.law.map(lambda x: np.full_like(x, np.nan)))
     assert not nothing.plot().axes[0].lines

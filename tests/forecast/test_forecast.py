@@ -17,9 +17,9 @@ def test_mask_is_true_where_every_horizon_is_forecast(forecast: Forecast) -> Non
 
 
 def test_derived_quantities_equal_scipy(forecast: Forecast) -> None:
-    law = stats.t(forecast.df, forecast.loc, forecast.scale)
-    np.testing.assert_array_equal(forecast.mean, forecast.loc)
-    np.testing.assert_allclose(forecast.volatility, forecast.scale * np.sqrt(5 / 3), rtol=1e-12)
+    law = stats.t(forecast.law.df, forecast.law.loc, forecast.law.scale)
+    np.testing.assert_array_equal(forecast.mean, forecast.law.loc)
+    np.testing.assert_allclose(forecast.volatility, forecast.law.scale * np.sqrt(5 / 3), rtol=1e-12)
     np.testing.assert_allclose(forecast.prob_up(), law.sf(0), rtol=1e-9)
     np.testing.assert_allclose(forecast.value_at_risk(0.01), law.ppf(0.01), rtol=1e-9)
     for j, level in enumerate(BAND_LEVELS):
@@ -49,7 +49,7 @@ def test_refuses_levels_that_are_no_probabilities(forecast: Forecast, level: flo
 def test_between_takes_origins_up_to_the_end_of_the_last_day(forecast: Forecast) -> None:
     part = forecast.between("2020-01-07", "2020-01-09")
     np.testing.assert_array_equal(part.times, forecast.times[1:4])
-    np.testing.assert_array_equal(part.loc, forecast.loc[1:4])
+    np.testing.assert_array_equal(part.law.loc, forecast.law.loc[1:4])
     assert len(forecast.between("2021-01-01").times) == 0
     np.testing.assert_array_equal(forecast.between().price, forecast.price)
 
@@ -57,7 +57,7 @@ def test_between_takes_origins_up_to_the_end_of_the_last_day(forecast: Forecast)
 def test_select_takes_tickers_in_the_given_order(forecast: Forecast) -> None:
     swapped = forecast.select(["BBB", "AAA"])
     assert swapped.tickers == ("BBB", "AAA")
-    np.testing.assert_array_equal(swapped.scale, forecast.scale[:, ::-1])
+    np.testing.assert_array_equal(swapped.law.scale, forecast.law.scale[:, ::-1])
     with pytest.raises(DataError, match="'ZZZ' is not in the forecast of test"):
         forecast.select(["ZZZ"])
 
@@ -68,7 +68,7 @@ def test_to_frame_has_one_row_a_forecast_and_horizon(forecast: Forecast) -> None
     row = frame.query("ticker == 'AAA' and horizon == 5").iloc[1]
     assert row["origin"] == forecast.times[2]
     assert row["price"] == forecast.price[2, 0]
-    law = stats.t(5, forecast.loc[2, 0, 1], forecast.scale[2, 0, 1])
+    law = stats.t(5, forecast.law.loc[2, 0, 1], forecast.law.scale[2, 0, 1])
     derived = [row["volatility"], row["prob_up"], row["q05"], row["q75"]]
     np.testing.assert_allclose(
         derived, [law.std(), law.sf(0), law.ppf(0.05), law.ppf(0.75)], rtol=1e-9
@@ -85,7 +85,7 @@ def test_latest_is_each_tickers_own_newest_forecast(forecast: Forecast) -> None:
 
 
 def test_a_forecast_of_nothing_gives_an_empty_table(forecast: Forecast) -> None:
-    nothing = replace(forecast, loc=np.full_like(forecast.loc, np.nan))
+    nothing = replace(forecast, law=forecast.law.map(lambda x: np.full_like(x, np.nan)))
     assert len(nothing.latest()) == 0
     assert list(nothing.latest().columns) == list(forecast.to_frame().columns)
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
-from forecasting.forecast import student_t
+from forecasting.forecast.student_t import StudentT
 
 LAWS = [(0.0, 1.0, 2.5), (0.3, 0.02, 4.0), (-1.0, 3.0, 30.0)]
 
@@ -22,15 +22,19 @@ def test_density_distribution_quantile_and_deviation_equal_scipy(
     law = stats.t(df, loc, scale)
     y = loc + scale * np.array([-40.0, -2.0, -0.1, 0.0, 0.5, 7.0])
     levels = np.array([0.001, 0.25, 0.5, 0.9, 0.9999])
-    params = arrays(loc, scale, df)
-    np.testing.assert_allclose(student_t.log_density(y, *params), law.logpdf(y), rtol=1e-12)
-    np.testing.assert_allclose(student_t.distribution(y, *params), law.cdf(y), rtol=1e-9)
-    np.testing.assert_allclose(student_t.quantile(levels, *params), law.ppf(levels), rtol=1e-9)
-    np.testing.assert_allclose(student_t.standard_deviation(*params[1:]), law.std(), rtol=1e-12)
+    ours = StudentT(*arrays(loc, scale, df))
+    np.testing.assert_allclose(ours.log_density(y), law.logpdf(y), rtol=1e-12)
+    np.testing.assert_allclose(ours.distribution(y), law.cdf(y), rtol=1e-9)
+    np.testing.assert_allclose(ours.exceedance(y), law.sf(y), rtol=1e-9)
+    np.testing.assert_allclose(ours.quantile(levels), law.ppf(levels), rtol=1e-9)
+    np.testing.assert_allclose(ours.standard_deviation(), law.std(), rtol=1e-12)
+    low, high = law.interval(0.8)
+    np.testing.assert_allclose(ours.interval_width(0.8), high - low, rtol=1e-9)
 
 
 def test_standard_deviation_is_infinite_up_to_two_degrees_of_freedom() -> None:
-    deviation = student_t.standard_deviation(np.ones(3), np.array([1.5, 2.0, 2.1]))
+    law = StudentT(np.zeros(3), np.ones(3), np.array([1.5, 2.0, 2.1]))
+    deviation = law.standard_deviation()
     assert np.isinf(deviation[:2]).all()
     assert np.isfinite(deviation[2])
 
@@ -43,7 +47,7 @@ def test_crps_is_the_integral_of_its_definition(
     law, y = stats.t(df, loc, scale), loc + scale * x
     below, _ = integrate.quad(lambda v: law.cdf(v) ** 2, -np.inf, y, limit=200)
     above, _ = integrate.quad(lambda v: law.sf(v) ** 2, y, np.inf, limit=200)
-    ours = student_t.crps(*arrays(y, loc, scale, df))
+    ours = StudentT(*arrays(loc, scale, df)).crps(np.array([y]))
     np.testing.assert_allclose(ours, below + above, rtol=1e-6)
 
 
@@ -58,7 +62,7 @@ def test_crps_equals_scoringrules() -> None:
         rng.uniform(1.5, 50, 200),
     )
     theirs = scoringrules.crps_t(y, df, loc, scale)
-    np.testing.assert_allclose(student_t.crps(y, loc, scale, df), theirs, rtol=1e-9)
+    np.testing.assert_allclose(StudentT(loc, scale, df).crps(y), theirs, rtol=1e-9)
 
 
 @pytest.mark.parametrize(("loc", "scale", "df"), LAWS)
@@ -68,7 +72,7 @@ def test_expected_shortfall_is_the_mean_of_the_quantiles_below(
 ) -> None:
     law = stats.t(df, loc, scale)
     mean, _ = integrate.quad(lambda v: v * law.pdf(v), -np.inf, law.ppf(level), limit=200)
-    ours = student_t.expected_shortfall(level, *arrays(loc, scale, df))
+    ours = StudentT(*arrays(loc, scale, df)).expected_shortfall(level)
     np.testing.assert_allclose(ours, mean / level, rtol=1e-6)
 
 
@@ -81,16 +85,17 @@ def test_expected_shortfall_is_the_mean_of_the_quantiles_below(
 def test_quantiles_ascend_and_invert_the_distribution(
     low: float, step: float, scale: float, df: float
 ) -> None:
-    params = arrays(0.1, scale, df)
+    law = StudentT(*arrays(0.1, scale, df))
     levels = np.array([low, min(low + step, 0.999)])
-    quantiles = student_t.quantile(levels, *params)
+    quantiles = law.quantile(levels)
     assert quantiles[0] < quantiles[1]
-    np.testing.assert_allclose(student_t.distribution(quantiles, *params), levels, rtol=1e-7)
+    np.testing.assert_allclose(law.distribution(quantiles), levels, rtol=1e-7)
 
 
 @given(x=st.floats(-50, 50), scale=st.floats(1e-4, 10), df=st.floats(1.1, 200))
 def test_crps_is_positive_and_scales_with_the_unit(x: float, scale: float, df: float) -> None:
-    one = student_t.crps(*arrays(x, 0.0, 1.0, df))
-    many = student_t.crps(*arrays(x * scale, 0.0, scale, df))
+    one = StudentT(*arrays(0.0, 1.0, df))
+    many = one.scaled(np.array([scale])).crps(np.array([x * scale]))
+    one = one.crps(np.array([x]))
     assert one > 0
     np.testing.assert_allclose(many, scale * one, rtol=1e-9)

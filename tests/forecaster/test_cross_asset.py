@@ -53,8 +53,8 @@ def cut(panel: Panel, first: int, last: int | None = None) -> Panel:
 def assert_equal(found: Forecast, expected: Forecast, bars: slice) -> None:
     """To the noise of float32 sums of another length."""
     for name in ("loc", "scale", "df"):
-        a, b = getattr(found, name), getattr(expected, name)[bars]
-        unit = expected.scale[bars] if name == "loc" else b
+        a, b = getattr(found.law, name), getattr(expected.law, name)[bars]
+        unit = expected.law.scale[bars] if name == "loc" else b
         np.testing.assert_allclose(a / unit, b / unit, rtol=0, atol=2e-5, err_msg=name)
 
 
@@ -73,7 +73,7 @@ def test_it_equals_the_network_bar_by_bar(model, forecast, prices):
             states[k] = {key: value[i : i + 1] for key, value in state.items()}
         unit = table.volatility[rows, None] * np.sqrt(model.horizons)
         scale = law.scale[:, 0].numpy() * unit
-        np.testing.assert_allclose(forecast.scale[t, tickers], scale, rtol=2e-5)
+        np.testing.assert_allclose(forecast.law.scale[t, tickers], scale, rtol=2e-5)
 
 
 @pytest.mark.parametrize("bar", [240, 333, 598])
@@ -93,14 +93,14 @@ def test_the_others_are_heard(model, prices):
     own = table.rows(0)
     with torch.no_grad():
         alone, _ = model.network(torch.from_numpy(table.features[None, own]))
-    found = model.forecast(prices).scale[table.origin[own], 0] / table.return_scale()[own]
+    found = model.forecast(prices).law.scale[table.origin[own], 0] / table.return_scale()[own]
     assert np.abs(found / alone.scale[0].numpy() - 1).max() > 1e-2
 
 
 def test_a_halt_of_one_leaves_no_hole_in_the_others(forecast, prices):
     halted = slice(300, 310)
-    assert np.isnan(forecast.scale[halted, 2]).all()
-    assert np.isfinite(forecast.scale[halted, [[0], [1], [3]]]).all()
+    assert np.isnan(forecast.law.scale[halted, 2]).all()
+    assert np.isfinite(forecast.law.scale[halted, [[0], [1], [3]]]).all()
 
 
 def holes(prices: Panel) -> Panel:

@@ -42,11 +42,11 @@ def forecast(model, prices) -> Forecast:
 def assert_equal(found: Forecast, expected: Forecast, *, bits: bool = False) -> None:
     """To the last bit, or to the noise of float32 sums of another length."""
     for name in ("loc", "scale", "df"):
-        a, b = getattr(found, name), getattr(expected, name)
+        a, b = getattr(found.law, name), getattr(expected.law, name)
         if bits:
             np.testing.assert_array_equal(a, b)
         else:
-            unit = expected.scale if name == "loc" else b
+            unit = expected.law.scale if name == "loc" else b
             np.testing.assert_array_equal(np.isnan(a), np.isnan(b))
             assert np.nanmax(np.abs(a - b) / unit) < 2e-5, name
 
@@ -71,9 +71,9 @@ def test_it_is_a_forecaster(model, forecast, prices):
 def test_every_complete_bar_is_forecast_and_no_other(forecast, prices, model):
     complete = make_sequences(prices).to_grid(np.ones(len(make_sequences(prices).origin)))
     np.testing.assert_array_equal(forecast.mask, np.isfinite(complete))
-    assert (forecast.scale[forecast.mask] > 0).all()
-    assert (forecast.df[forecast.mask] > 2).all()
-    spread = forecast.loc[forecast.mask] / forecast.scale[forecast.mask]
+    assert (forecast.law.scale[forecast.mask] > 0).all()
+    assert (forecast.law.df[forecast.mask] > 2).all()
+    spread = forecast.law.loc[forecast.mask] / forecast.law.scale[forecast.mask]
     assert spread.std() > 0.01
 
 
@@ -87,9 +87,11 @@ def test_it_equals_the_network_row_by_row(model, forecast, prices):
         loc, scale, df = (part[0, -1].numpy() for part in law)
         unit = table.volatility[row] * np.sqrt([1, 5, 21])
         at = (table.origin[row], 2)
-        np.testing.assert_allclose(forecast.scale[at], scale * unit, rtol=2e-5)
-        np.testing.assert_allclose(forecast.df[at], df, rtol=2e-5)
-        np.testing.assert_allclose(forecast.loc[at] / forecast.scale[at], loc / scale, atol=2e-5)
+        np.testing.assert_allclose(forecast.law.scale[at], scale * unit, rtol=2e-5)
+        np.testing.assert_allclose(forecast.law.df[at], df, rtol=2e-5)
+        np.testing.assert_allclose(
+            forecast.law.loc[at] / forecast.law.scale[at], loc / scale, atol=2e-5
+        )
 
 
 def test_forecasting_twice_gives_the_same_bits(model, forecast, prices):
@@ -121,7 +123,7 @@ def test_the_future_changes_nothing_before_it(model, forecast, prices, kind, bar
 def test_the_past_does_change_it(model, forecast, prices):
     """The sweep above would also pass if nothing changed anything."""
     changed = model.forecast(change_future(prices, 300, "noise"))
-    difference = np.abs(changed.scale / forecast.scale - 1)
+    difference = np.abs(changed.law.scale / forecast.law.scale - 1)
     assert np.nanmin(difference[320:].max(axis=(1, 2))) > 1e-3
 
 
@@ -144,8 +146,8 @@ def test_one_ticker_alone_is_forecast_by_its_own_bars(model, prices):
     alone = model.forecast(replace(prices, values=values).select(["AAA"]))
     twins = {name: make_frames()["AAA"] for name in ("ONE", "TWO")}
     both = model.forecast(Panel.from_frames(twins))
-    np.testing.assert_allclose(both.scale[:, 0], both.scale[:, 1], rtol=2e-5)
-    np.testing.assert_allclose(both.scale[:, :1], alone.scale, rtol=2e-5)
+    np.testing.assert_allclose(both.law.scale[:, 0], both.law.scale[:, 1], rtol=2e-5)
+    np.testing.assert_allclose(both.law.scale[:, :1], alone.law.scale, rtol=2e-5)
 
 
 def test_strangers_and_a_small_market_are_noted(model, prices):
@@ -170,7 +172,7 @@ def test_a_market_of_strangers_is_forecast_without_training(model, forecast, pri
     answer = model.forecast(other)
     assert answer.tickers == names[:3]
     assert answer.mask[-1].all()
-    assert (answer.scale[answer.mask] > 0).all()
+    assert (answer.law.scale[answer.mask] > 0).all()
     assert answer.notes == ("3 of 3 tickers were not in training (WAA, WBB, WCC).",)
 
 
@@ -202,7 +204,7 @@ def test_prices_that_begin_later_still_forecast(model, forecast, prices):
     """A window of history is enough: what lies far back matters little, and never as NaN."""
     late = model.forecast(prices.between(prices.times[250]))
     assert late.mask[-1].all()
-    np.testing.assert_allclose(late.scale[-1], forecast.scale[-1], rtol=0.5)
+    np.testing.assert_allclose(late.law.scale[-1], forecast.law.scale[-1], rtol=0.5)
 
 
 def test_the_network_is_built_for_its_features(model):

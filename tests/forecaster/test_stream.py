@@ -53,7 +53,7 @@ def cut(panel: Panel, first: int, last: int | None = None) -> Panel:
 
 
 def rows_of(forecast: Forecast, first: int, last: int | None = None) -> Forecast:
-    arrays = ("times", "price", "loc", "scale", "df")
+    arrays = ("times", "price", "law")
     return replace(forecast, **{name: getattr(forecast, name)[first:last] for name in arrays})
 
 
@@ -74,8 +74,8 @@ def assert_equal(found: Forecast, expected: Forecast) -> None:
     np.testing.assert_array_equal(found.price, expected.price)
     np.testing.assert_array_equal(found.mask, expected.mask)
     for name in ("loc", "scale", "df"):
-        a, b = getattr(found, name), getattr(expected, name)
-        unit = expected.scale if name == "loc" else b
+        a, b = getattr(found.law, name), getattr(expected.law, name)
+        unit = expected.law.scale if name == "loc" else b
         np.testing.assert_allclose(a / unit, b / unit, rtol=0, atol=1e-5, err_msg=name)
 
 
@@ -160,7 +160,7 @@ def test_saved_and_loaded_in_the_middle_it_goes_on_with_the_same_bits(model, pri
     for t in range(305, 330):
         found, expected = (s.advance(cut(prices, t, t + 1)) for s in (again, stream))
         for name in ("loc", "scale", "df"):
-            np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+            np.testing.assert_array_equal(getattr(found.law, name), getattr(expected.law, name))
     digests = []
     for other in (again, stream):
         other.save(tmp_path / "stream.safetensors")
@@ -193,7 +193,8 @@ def test_later_bars_change_no_earlier_forecast(model, prices, kind):
     before = one.advance(cut(prices, START, START + 30))
     after = other.advance(cut(changed, START, START + 30))
     for name in ("loc", "scale", "df"):
-        np.testing.assert_array_equal(getattr(after, name)[:20], getattr(before, name)[:20])
+        ours, theirs = getattr(after.law, name), getattr(before.law, name)
+        np.testing.assert_array_equal(ours[:20], theirs[:20])
 
 
 def test_the_past_does_change_it(model, prices):
@@ -203,7 +204,7 @@ def test_the_past_does_change_it(model, prices):
     one.advance(cut(prices, START, START + 20))
     other.advance(cut(changed, START, START + 20))
     later = cut(prices, START + 20, START + 21)
-    difference = one.advance(later).scale / other.advance(later).scale - 1
+    difference = one.advance(later).law.scale / other.advance(later).law.scale - 1
     assert np.abs(difference).max(axis=2).min() > 1e-3
 
 

@@ -7,8 +7,8 @@ from torch.nn.utils.parametrize import is_parametrized
 
 from forecasting.config import NetworkConfig
 from forecasting.nn.adapters import LowRank, finish_tuning, prepare_tuning
-from forecasting.nn.head import student_t_nll
 from forecasting.nn.network import ForecastNetwork
+from forecasting.nn.student_t_head import student_t_nll
 
 MIXERS = ("mamba", "mamba2", "attention", "megalodon", "gru")
 TUNES = ("all", "head", "adapters")

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from forecasting.forecast import student_t as closed_form
+from forecasting.forecast.student_t import StudentT as ClosedForm
 from forecasting.nn import StudentT, student_t_nll
-from forecasting.nn.head import StudentTHead
+from forecasting.nn.student_t_head import StudentTHead
 
 SCALE, DF = torch.tensor([0.8, 0.9, 1.1]), torch.tensor([4.0, 5.0, 12.0])
 
@@ -27,7 +27,7 @@ def test_nll_equals_scipy_torch_and_the_closed_form():
     others = [
         -torch.distributions.StudentT(law.df, law.loc, law.scale).log_prob(target).detach(),
         torch.from_numpy(-stats.t.logpdf(target.numpy(), df, loc, scale)),
-        torch.from_numpy(-closed_form.log_density(target.numpy(), loc, scale, df)),
+        torch.from_numpy(-ClosedForm(loc, scale, df).log_density(target.numpy())),
     ]
     for other in others:
         assert torch.allclose(nll.detach(), other, rtol=1e-12)

@@ -85,12 +85,9 @@ def test_each_epoch_reports_its_metrics(whole):
 def test_the_starting_score_is_that_of_ewma_t(whole, examples):
     """Validation NLL of the untrained network against closed forms on the same rows."""
     table, split = examples.sequences, examples.split
-    loc, scale, df = EwmaT.fit(table, split.train).laws(table)
-    rows, unit = split.validation, table.return_scale()
-    nll = [
-        score_cells(z, loc[rows, j], (scale / unit)[rows, j], df[rows, j])["nll"].mean()
-        for j, z in enumerate(table.targets[rows].T)
-    ]
+    laws = EwmaT.fit(table, split.train).laws(table).scaled(1 / table.return_scale())
+    rows = split.validation
+    nll = [score_cells(z, laws[rows, j])["nll"].mean() for j, z in enumerate(table.targets[rows].T)]
     assert whole.baseline_nll == pytest.approx(np.mean(nll), abs=1e-6)
 
 
@@ -180,9 +177,9 @@ def test_what_never_improves_stays_the_baseline(run, recipe, examples, learning_
     assert fitted.best_nll == fitted.baseline_nll
     law = network_law(fitted.network, examples.sequences)
     scale, df = np.transpose(starting_laws(examples.sequences, examples.split))
-    np.testing.assert_allclose(law[..., 0], 0, atol=0)
-    np.testing.assert_allclose(law[..., 1], np.broadcast_to(scale, law.shape[:2]), rtol=1e-6)
-    np.testing.assert_allclose(law[..., 2], np.broadcast_to(df, law.shape[:2]), rtol=1e-6)
+    np.testing.assert_allclose(law.loc, 0, atol=0)
+    np.testing.assert_allclose(law.scale, np.broadcast_to(scale, law.shape), rtol=1e-6)
+    np.testing.assert_allclose(law.df, np.broadcast_to(df, law.shape), rtol=1e-6)
 
 
 def test_a_training_is_resumed_by_itself_only(run, recipe, examples, tmp_path):

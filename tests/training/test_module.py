@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from forecasting.config import Recipe, TrainingConfig
-from forecasting.forecast import student_t
+from forecasting.forecast.student_t import StudentT
 from forecasting.forecaster.network_forecaster import build_network
 from forecasting.nn.network import ForecastNetwork
 from forecasting.nn.routing import RouterReport
@@ -60,8 +60,8 @@ def slow_sums(network, features, targets):
     for i, t, h in np.ndindex(*targets.shape):
         y = float(targets[i, t, h])
         if not math.isnan(y):
-            loc, scale, df = (np.array([float(part[i, t, h])]) for part in law)
-            sums[h] -= student_t.log_density(np.array([y]), loc, scale, df)[0]
+            own = StudentT(*(np.array([float(part[i, t, h])]) for part in law))
+            sums[h] -= own.log_density(np.array([y]))[0]
             counts[h] += 1
     return sums, counts
 
@@ -85,8 +85,25 @@ def test_training_loss_is_the_mean_over_known_cells(network, batch, recipe):
     assert loss == pytest.approx(sums.sum() / counts.sum() + router, rel=1e-5)
 
 
-def test_a_batch_without_targets_teaches_nothing(batch, recipe):
-    network = make_network(recipe, router_z_loss_coef=0.0)
+@torch.no_grad()
+def test_quantiles_learn_by_their_own_loss_and_are_judged_by_the_nll(batch, recipe):
+    network = make_network(recipe, distribution="quantile")
+    module, logged = NetworkModule(network, recipe.training, HORIZONS), {}
+    module.log = lambda name, value, **_: logged.update({name: float(value)})
+    loss = float(module.training_step(batch, 0))
+    law, report = network(batch.features)
+    known = batch.targets.isfinite()
+    own = network.head.loss(law, batch.targets)[known].mean() + report.loss
+    assert loss == pytest.approx(float(own), rel=1e-5)
+    nll = network.head.nll(law, batch.targets)[known].mean()
+    assert logged == {"train_nll": pytest.approx(float(nll), rel=1e-5)}
+    sums, counts = masked_nll(network, batch.features, batch.targets)
+    assert float(sums.sum() / counts.sum()) == pytest.approx(float(nll), rel=1e-5)
+
+
+@pytest.mark.parametrize("distribution", ["student_t", "quantile"])
+def test_a_batch_without_targets_teaches_nothing(batch, recipe, distribution):
+    network = make_network(recipe, router_z_loss_coef=0.0, distribution=distribution)
     module = NetworkModule(network, recipe.training, HORIZONS)
     module.log = lambda *_, **__: None
     unknown = torch.full_like(batch.targets, torch.nan)

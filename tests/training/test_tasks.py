@@ -218,10 +218,10 @@ def test_a_user_gets_scores_in_units_of_the_market(model, market):
     assert set(scores) == {"rank", "range_volatility"}
     for values in scores.values():
         assert values.shape == (*market.mask.shape, 3)
-        np.testing.assert_array_equal(np.isfinite(values), np.isfinite(forecast.loc))
+        np.testing.assert_array_equal(np.isfinite(values), forecast.law.known)
     assert np.nanmax(np.abs(scores["rank"])) < 1
     assert np.nanstd(scores["rank"]) > 0
-    ratio = scores["range_volatility"] / (forecast.scale / np.sqrt(HORIZONS))
+    ratio = scores["range_volatility"] / (forecast.law.scale / np.sqrt(HORIZONS))
     assert 0.5 < np.nanmedian(ratio) < 2
 
 

@@ -46,9 +46,9 @@ def assert_baseline(model: NetworkForecaster, examples: Examples, prices: Panel)
     found = model.forecast(prices)
     assert found.mask.sum() > 1000
     np.testing.assert_array_equal(found.mask, baseline.mask)
-    np.testing.assert_array_equal(found.loc[found.mask], 0)
-    np.testing.assert_allclose(found.scale, baseline.scale, rtol=1e-6)
-    np.testing.assert_allclose(found.df, baseline.df, rtol=1e-6)
+    np.testing.assert_array_equal(found.law.loc[found.mask], 0)
+    np.testing.assert_allclose(found.law.scale, baseline.law.scale, rtol=1e-6)
+    np.testing.assert_allclose(found.law.df, baseline.law.df, rtol=1e-6)
 
 
 # What is left behind.

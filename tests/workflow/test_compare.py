@@ -159,8 +159,10 @@ def test_table_and_dictionary_tell_all(compared) -> None:
     assert told["start"] == "2011-08-15"
 
 
-def test_speed_is_measured_without_touching_chance() -> None:
-    recipe, before = load_recipe("gru-twin", SETTINGS), torch.get_rng_state()
+@pytest.mark.parametrize("distribution", ["student_t", "quantile"])
+def test_speed_is_measured_without_touching_chance(distribution: str) -> None:
+    settings, before = (f"network.distribution={distribution}", *SETTINGS), torch.get_rng_state()
+    recipe = load_recipe("gru-twin", settings)
     assert training_rate(recipe, feature_names("close")) > 0
     assert torch.equal(torch.get_rng_state(), before)
 

@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float
 
 from forecasting.forecast.fit import fit_student_t
 from forecasting.forecast.forecast import Forecast
+from forecasting.forecast.student_t import StudentT
 from forecasting.market.panel import Panel
 from forecasting.market.sequences import VOLATILITY_DECAY, Sequences, make_sequences
 
@@ -62,8 +63,8 @@ class Baseline(ABC):
         """
 
     @abstractmethod
-    def laws(self, sequences: Sequences) -> tuple[RowLaws, RowLaws, RowLaws]:
-        """Location, scale (decimal log return) and degrees of freedom of every row and horizon."""
+    def laws(self, sequences: Sequences) -> StudentT:
+        """The law of every row and horizon, decimal log return."""
 
     def notes(self, sequences: Sequences) -> tuple[str, ...]:
         """What a reader of the forecasts of these rows has to know."""
@@ -81,16 +82,13 @@ class Baseline(ABC):
 
     def forecast_rows(self, sequences: Sequences) -> Forecast:
         """Forecast rows that are already made, with this baseline's variant and horizons."""
-        loc, scale, df = self.laws(sequences)
         return Forecast(
             name=self.name,
             times=sequences.panel.times,
             tickers=sequences.panel.tickers,
             horizons=self.horizons,
             price=sequences.panel.column("adj_close"),
-            loc=sequences.to_grid(loc),
-            scale=sequences.to_grid(scale),
-            df=sequences.to_grid(df),
+            law=self.laws(sequences).map(sequences.to_grid),
             notes=self.notes(sequences),
         )
 

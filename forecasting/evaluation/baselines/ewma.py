@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool
 
-from forecasting.evaluation.baselines.baseline import Baseline, Calibration, RowLaws
+from forecasting.evaluation.baselines.baseline import Baseline, Calibration
+from forecasting.forecast.student_t import StudentT
 from forecasting.market.sequences import VOLATILITY_DECAY, Sequences
 
 
@@ -35,7 +36,8 @@ class EwmaT(Baseline):
             calibration=Calibration.of(sequences.targets[rows]),
         )
 
-    def laws(self, sequences: Sequences) -> tuple[RowLaws, RowLaws, RowLaws]:
+    def laws(self, sequences: Sequences) -> StudentT:
         """Location zero, scale c_h s_t sqrt(h), constant degrees of freedom."""
         scale = sequences.return_scale() * self.calibration.scale
-        return np.zeros_like(scale), scale, np.broadcast_to(self.calibration.df, scale.shape)
+        df = np.broadcast_to(self.calibration.df, scale.shape)
+        return StudentT(np.zeros_like(scale), scale, df)

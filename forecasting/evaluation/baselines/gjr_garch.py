@@ -20,6 +20,7 @@ from scipy import signal
 
 from forecasting.errors import DataError
 from forecasting.evaluation.baselines.baseline import Baseline, Calibration, RowLaws
+from forecasting.forecast.student_t import StudentT
 from forecasting.market.bars import ticker_bars
 from forecasting.market.sequences import VOLATILITY_DECAY, Sequences
 from forecasting.market.volatility import WARM_UP
@@ -88,10 +89,11 @@ class GjrGarchT(Baseline):
             calibration=Calibration.of(residuals[np.isfinite(residuals).all(axis=1)]),
         )
 
-    def laws(self, sequences: Sequences) -> tuple[RowLaws, RowLaws, RowLaws]:
+    def laws(self, sequences: Sequences) -> StudentT:
         """Location zero, scale from the filtered variance, constant degrees of freedom."""
         scale = _return_scale(sequences, self.parameters, self.decay) * self.calibration.scale
-        return np.zeros_like(scale), scale, np.broadcast_to(self.calibration.df, scale.shape)
+        df = np.broadcast_to(self.calibration.df, scale.shape)
+        return StudentT(np.zeros_like(scale), scale, df)
 
     def notes(self, sequences: Sequences) -> tuple[str, ...]:
         """Which tickers have no forecast, and whose fit stopped before its optimum."""

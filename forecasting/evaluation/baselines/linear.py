@@ -10,8 +10,9 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy import optimize
 
-from forecasting.evaluation.baselines.baseline import Baseline, RowLaws, weighted_sum
+from forecasting.evaluation.baselines.baseline import Baseline, weighted_sum
 from forecasting.forecast.fit import DF_BOUNDS, fit_student_t, likelihood, require_converged
+from forecasting.forecast.student_t import StudentT
 from forecasting.market.sequences import VOLATILITY_DECAY, Sequences
 
 _RIDGE = 1e-4
@@ -62,7 +63,7 @@ class LinearT(Baseline):
             fits=tuple(fit_linear_t(design, z) for z in np.ascontiguousarray(targets.T)),
         )
 
-    def laws(self, sequences: Sequences) -> tuple[RowLaws, RowLaws, RowLaws]:
+    def laws(self, sequences: Sequences) -> StudentT:
         """Location and scale linear and log-linear in the row's features."""
         x = (sequences.features - self.center) / self.spread
         unit = sequences.return_scale()
@@ -71,7 +72,7 @@ class LinearT(Baseline):
             [fit.log_scale[0] + weighted_sum(x, fit.log_scale[1:]) for fit in self.fits]
         )
         df = np.array([fit.df for fit in self.fits])
-        return loc * unit, np.exp(log_scale) * unit, np.broadcast_to(df, unit.shape)
+        return StudentT(loc * unit, np.exp(log_scale) * unit, np.broadcast_to(df, unit.shape))
 
 
 def fit_linear_t(

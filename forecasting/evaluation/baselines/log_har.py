@@ -21,6 +21,7 @@ from forecasting.evaluation.baselines.baseline import (
     RowLaws,
     weighted_sum,
 )
+from forecasting.forecast.student_t import StudentT
 from forecasting.market.bars import ticker_bars
 from forecasting.market.sequences import VOLATILITY_DECAY, Sequences
 from forecasting.market.volatility import trailing_mean
@@ -62,11 +63,12 @@ class LogHarT(Baseline):
             calibration=Calibration.of(sequences.targets[rows] / np.exp(log_variance / 2)),
         )
 
-    def laws(self, sequences: Sequences) -> tuple[RowLaws, RowLaws, RowLaws]:
+    def laws(self, sequences: Sequences) -> StudentT:
         """Location zero, scale from the regression, constant degrees of freedom."""
         log_variance = _log_variance(har_predictors(sequences), self.intercept, self.weights)
         scale = sequences.return_scale() * np.exp(log_variance / 2) * self.calibration.scale
-        return np.zeros_like(scale), scale, np.broadcast_to(self.calibration.df, scale.shape)
+        df = np.broadcast_to(self.calibration.df, scale.shape)
+        return StudentT(np.zeros_like(scale), scale, df)
 
 
 def har_predictors(sequences: Sequences) -> Float[np.ndarray, "row predictor"]:

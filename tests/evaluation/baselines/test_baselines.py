@@ -64,8 +64,8 @@ def test_the_past_is_the_same_to_the_last_bit_whatever_comes(
     )
     before, now = baseline.forecast(market), baseline.forecast(changed)
     for name in ("loc", "scale", "df"):
-        past = getattr(before, name)[: NOW + 1]
-        np.testing.assert_array_equal(getattr(now, name)[: NOW + 1], past)
+        past = getattr(before.law, name)[: NOW + 1]
+        np.testing.assert_array_equal(getattr(now.law, name)[: NOW + 1], past)
     assert before.mask[NOW].sum() >= 3
 
 
@@ -77,7 +77,7 @@ def test_fit_ignores_what_is_not_known_when_the_test_starts(
     one = fitted(kind, market).forecast(market)
     other = fitted(kind, replace(market, values=values)).forecast(market)
     for name in ("loc", "scale", "df"):
-        np.testing.assert_allclose(getattr(other, name), getattr(one, name), rtol=1e-12)
+        np.testing.assert_allclose(getattr(other.law, name), getattr(one.law, name), rtol=1e-12)
 
 
 def test_is_a_forecaster_of_every_complete_bar(baseline: Baseline, market: Panel) -> None:
@@ -90,14 +90,14 @@ def test_is_a_forecaster_of_every_complete_bar(baseline: Baseline, market: Panel
     assert forecast.horizons == (1, 5, 21)
     if not isinstance(baseline, GjrGarchT):
         np.testing.assert_array_equal(forecast.mask, rows)
-    assert (forecast.scale[forecast.mask] > 0).all()
-    assert (forecast.df[forecast.mask] > 2).all()
+    assert (forecast.law.scale[forecast.mask] > 0).all()
+    assert (forecast.law.df[forecast.mask] > 2).all()
     assert (np.diff(forecast.volatility[forecast.mask], axis=-1) > 0).mean() > 0.99
 
 
 def test_rows_and_panel_give_the_same_forecast(baseline: Baseline, market: Panel) -> None:
     rows = baseline.forecast_rows(make_sequences(market))
-    np.testing.assert_array_equal(rows.scale, baseline.forecast(market).scale)
+    np.testing.assert_array_equal(rows.law.scale, baseline.forecast(market).law.scale)
 
 
 def test_calibration_fits_each_horizon_by_itself() -> None:

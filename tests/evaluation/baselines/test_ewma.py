@@ -19,9 +19,9 @@ def test_scale_is_the_calibrated_volatility(close_only: Panel) -> None:
     for j, h in enumerate((1, 5, 21)):
         fit = fit_student_t(sequences.targets[rows, j])
         expected = fit.scale * volatility[300] * np.sqrt(h)
-        assert forecast.scale[300, 0, j] == pytest.approx(expected)
-        assert forecast.df[300, 0, j] == pytest.approx(fit.df)
-    assert (forecast.loc[forecast.mask] == 0).all()
+        assert forecast.law.scale[300, 0, j] == pytest.approx(expected)
+        assert forecast.law.df[300, 0, j] == pytest.approx(fit.df)
+    assert (forecast.law.loc[forecast.mask] == 0).all()
 
 
 def test_planted_law_is_recovered(random_walk: Panel) -> None:

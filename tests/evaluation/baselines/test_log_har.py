@@ -42,8 +42,7 @@ def test_scale_is_the_exponential_of_the_fitted_regression(prices: Panel) -> Non
     x, y = har_predictors(sequences), future_log_variance(sequences, 0.94)
     fitted = LinearRegression().fit(x[rows], y[rows]).predict(x)
     expected = np.exp(fitted / 2) * sequences.return_scale() * baseline.calibration.scale
-    _, scale, _ = baseline.laws(sequences)
-    np.testing.assert_allclose(scale, expected, rtol=1e-9)
+    np.testing.assert_allclose(baseline.laws(sequences).scale, expected, rtol=1e-9)
 
 
 def test_beats_ewma_where_volatility_reverts_to_its_mean(random_walk: Panel) -> None:
@@ -51,7 +50,8 @@ def test_beats_ewma_where_volatility_reverts_to_its_mean(random_walk: Panel) -> 
     rows = np.isfinite(sequences.targets).all(axis=1)
     har, ewma = LogHarT.fit(sequences, rows), EwmaT.fit(sequences, rows)
     spread = {
-        baseline.name: np.log(baseline.laws(sequences)[1][:, 2]).std() for baseline in (har, ewma)
+        baseline.name: np.log(baseline.laws(sequences).scale[:, 2]).std()
+        for baseline in (har, ewma)
     }
     # The true volatility is constant: the forecast that moves less is closer to it.
     assert spread["log-HAR-t"] < 0.7 * spread["EWMA-t"]
