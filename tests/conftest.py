@@ -7,6 +7,7 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 
 import ipaddress
+import signal
 import socket
 from pathlib import Path
 
@@ -15,6 +16,10 @@ import pandas as pd
 import pytest
 
 from forecasting.market.panel import Panel
+
+# A process that a shell starts in the background is deaf to Ctrl-C, and so are its children.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -162,14 +162,9 @@ def test_with_nothing_to_resume_it_starts(run, whole):
 
 def test_an_interrupt_stays_an_interrupt(run, whole):
     """Lightning alone would leave the process, and leave it deaf to Ctrl-C."""
-    # A process that a shell starts in the background is deaf to it from the start.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            run(report=kill_at(6, KeyboardInterrupt))
-        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    finally:
-        signal.signal(signal.SIGINT, before)
+    with pytest.raises(KeyboardInterrupt):
+        run(report=kill_at(6, KeyboardInterrupt))
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert_same_fit(run(resume=True), whole)
 
 
