@@ -2,7 +2,8 @@
 
     import forecasting as fc
 
-    prices = fc.load(["AAPL", "MSFT", "JPM"])
+    prices = fc.load(["AAPL", "MSFT", "JPM"])  # or, after fc.fetch([...]), fc.load(source="store")
+    fc.inspect(prices)
     model = fc.train(prices, out="runs/mine")
     fan = model.forecast(prices)
     score = fc.evaluate(model, prices)
@@ -37,14 +38,17 @@ if TYPE_CHECKING:
     from forecasting.forecast.forecast import Forecast as Forecast
     from forecasting.forecaster.network_forecaster import load_forecaster as load_model
     from forecasting.forecaster.stream import StreamingForecaster as StreamingForecaster
+    from forecasting.market.checks.inspection import inspect as inspect
+    from forecasting.market.fetching.fetch import fetch as fetch
     from forecasting.market.panel import Panel as Panel
-    from forecasting.market.simulated import simulate as simulate
+    from forecasting.market.simulation import simulate as simulate
     from forecasting.training.train import train as train
     from forecasting.workflow.compare import compare as compare
     from forecasting.workflow.judging import backtest as backtest
     from forecasting.workflow.judging import evaluate as evaluate
     from forecasting.workflow.judging import report as report
     from forecasting.workflow.loading import load as load
+    from forecasting.workflow.rerun import rerun as rerun
 
 _FACE = {
     "Forecast": "forecasting.forecast.forecast:Forecast",
@@ -53,14 +57,18 @@ _FACE = {
     "backtest": "forecasting.workflow.judging:backtest",
     "compare": "forecasting.workflow.compare:compare",
     "evaluate": "forecasting.workflow.judging:evaluate",
+    "fetch": "forecasting.market.fetching.fetch:fetch",
+    "inspect": "forecasting.market.checks.inspection:inspect",
     "load": "forecasting.workflow.loading:load",
     "load_model": "forecasting.forecaster.network_forecaster:load_forecaster",
     "report": "forecasting.workflow.judging:report",
-    "simulate": "forecasting.market.simulated:simulate",
+    "rerun": "forecasting.workflow.rerun:rerun",
+    "simulate": "forecasting.market.simulation:simulate",
     "train": "forecasting.training.train:train",
 }
 __all__ = ["Forecast", "Panel", "StreamingForecaster", "__version__", "backtest", "compare"]
-__all__ += ["evaluate", "load", "load_model", "report", "simulate", "train"]
+__all__ += ["evaluate", "fetch", "inspect", "load", "load_model", "report", "rerun", "simulate"]
+__all__ += ["train"]
 
 
 class _Face(ModuleType):

@@ -29,4 +29,4 @@ class ModelFileError(ForecastingError):
 
 
 class TrackingError(ForecastingError):
-    """An MLflow store that cannot be reached."""
+    """An MLflow store that cannot be reached, or does not have the run that is asked for."""

@@ -1,8 +1,8 @@
 """Where things lie, in a checkout and in an installed wheel.
 
 Read-only things (`sample`, shipped `models`) travel with the package; things that a run makes
-(`data/store`, `runs`) go below the home folder: `FORECASTING_HOME` if set, the checkout if there is
-one, else the current folder.
+(`data/store`, `data/tables`, `runs`) go below the home folder: `FORECASTING_HOME` if set, the
+checkout if there is one, else the current folder.
 """
 
 import os
@@ -35,8 +35,17 @@ def shipped_models() -> Path:
 
 
 def store() -> Path:
-    """Folder of fetched prices; safe to delete, `forecasting fetch` fills it again."""
+    """Folder of fetched prices.
+
+    `forecasting fetch` fills it again if it is deleted; the earlier histories that old runs are
+    read again from are then gone.
+    """
     return home() / "data" / "store"
+
+
+def tables() -> Path:
+    """Folder of the feature tables of large panels; safe to delete, they are computed again."""
+    return home() / "data" / "tables"
 
 
 def runs() -> Path:

@@ -16,7 +16,7 @@ def change_future(panel: Panel, after: int, kind: str, seed: int = 0) -> Panel:
     makes the bars NaN, `gone` cuts them off.
     """
     if kind == "gone":
-        return replace(panel, times=panel.times[: after + 1], values=panel.values[: after + 1])
+        return panel.at(slice(after + 1))
     values = panel.values.copy()
     future = values[after + 1 :]
     if kind == "missing":
@@ -30,3 +30,18 @@ def change_future(panel: Panel, after: int, kind: str, seed: int = 0) -> Panel:
         future[:, :, high] *= 1.5
         future[:, :, low] /= 1.5
     return replace(panel, values=values)
+
+
+def change_future_members(panel: Panel, after: int, kind: str, seed: int = 0) -> Panel:
+    """The panel with who is a member after bar `after` changed: `shuffled`, `nobody`, `everybody`.
+
+    `shuffled` gives each ticker the membership of another one.
+    """
+    assert panel.member is not None
+    member = panel.member.copy()
+    future = member[after + 1 :]
+    if kind == "shuffled":
+        future[:] = future[:, np.random.default_rng(seed).permutation(future.shape[1])]
+    else:
+        future[:] = kind == "everybody"
+    return replace(panel, member=member)

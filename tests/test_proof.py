@@ -24,7 +24,7 @@ from forecasting.forecast.significance import Verdict
 from forecasting.forecaster.model_folder import ModelFiles
 from forecasting.forecaster.network_forecaster import NetworkForecaster
 from forecasting.market.panel import Panel
-from forecasting.market.simulated import simulate
+from forecasting.market.simulation import simulate
 from forecasting.market.targets import future_log_returns
 from forecasting.training.examples import prepare
 from forecasting.training.fit import fit

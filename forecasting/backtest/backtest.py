@@ -1,6 +1,7 @@
 """From a `Forecast` to a judged strategy: costed equity, benchmarks on the same bars, verdicts."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,10 @@ from forecasting.backtest.strategies import BENCHMARKS
 from forecasting.errors import DataError
 from forecasting.forecast.forecast import Forecast
 from forecasting.forecast.significance import mean_test, verdict
+from forecasting.market.membership import of_members
 from forecasting.market.panel import Panel, day
+from forecasting.market.survivorship import survivorship
 
-SURVIVORS = (
-    "Survivorship: no membership table was given, so these tickers are today's survivors; long "
-    "portfolios of them look better than anybody could have done."
-)
 MIN_BARS = 4
 
 
@@ -41,6 +40,9 @@ def backtest(
     The span runs from the first to the last bar between `start` and `end` that has a forecast. The
     benchmarks hold the same tickers, start on the same bar, trade at the same rhythm, fill at the
     same prices and pay the same costs.
+
+    Where the prices have a universe, only forecasts of its members count, and what has left it is
+    sold at the next fill.
 
     Args:
         forecast: Made by any `Forecaster`; its tickers and times must be in `prices`.
@@ -64,10 +66,11 @@ def backtest(
     chosen = {**(parameters or {})}
     # Decisions may use the calendar up to the first of them only.
     rate = prices.between(None, forecast.times[0]).bars_per_year
-    plan = make_plan(forecast, strategy, chosen, rate)
+    count = len(panel.tickers) if panel.member is None else int(forecast.mask[0].sum())
+    plan = make_plan(forecast, strategy, chosen, rate, count)
     rhythm = {name: chosen[name] for name in ("rebalance_every",) if name in chosen}
     plans = [plan] + [
-        make_plan(forecast, name, rhythm, rate) for name in BENCHMARKS if name != strategy
+        make_plan(forecast, name, rhythm, rate, count) for name in BENCHMARKS if name != strategy
     ]
     ledgers = {each.strategy: _simulate(panel, forecast, each, costs, how) for each in plans}
     return Backtest(
@@ -79,7 +82,7 @@ def backtest(
         costs=costs,
         comparisons=_compare(ledgers, prices.bars_per_year),
         notes=(
-            SURVIVORS,
+            survivorship(panel),
             *notes,
             *_uncovered(panel, prices, start, end),
             *forecast.notes,
@@ -117,7 +120,16 @@ def _align(
             f"only {len(panel.times)} bars from {day(first)} to {day(last)}: expected at least "
             f"{MIN_BARS} to decide, trade and judge. Choose a longer span."
         )
-    return panel, inside
+    return panel, _of_members(inside, panel)
+
+
+def _of_members(forecast: Forecast, panel: Panel) -> Forecast:
+    """The forecasts of the universe's members at their bars."""
+    if panel.member is None:
+        return forecast
+    rows = np.minimum(np.searchsorted(panel.times, forecast.times), len(panel.times) - 1)
+    member = panel.member[rows]
+    return replace(forecast, law=forecast.law.map(lambda values: of_members(values, member)))
 
 
 def _day(time: str | np.datetime64 | None) -> str | None:
@@ -179,6 +191,12 @@ def _events(plans: list[Plan], ledgers: dict[str, Ledger]) -> list[str]:
             notes.append(
                 f"{plan.strategy}: a holding without a bar was marked at its last known price "
                 f"{ledger.stale_marks} times."
+            )
+        if ledger.exits:
+            held = "holding" if ledger.exits == 1 else "holdings"
+            notes.append(
+                f"{plan.strategy}: {ledger.exits} {held} left the universe; the sale was ordered "
+                "for the next bar with a price."
             )
         notes += [f"{plan.strategy}: {note}" for note in ledger.notes]
     return notes

@@ -49,7 +49,8 @@ class Backtest:
         execution: The timing contract.
         costs: What trading cost.
         comparisons: Against cash and each benchmark.
-        notes: What a reader of the numbers has to know; the survivorship warning first.
+        notes: What a reader of the numbers has to know; the survivorship warning, or the
+            universe in its place, first.
     """
 
     forecaster: str

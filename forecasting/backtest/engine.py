@@ -39,6 +39,7 @@ class Ledger:
             ticker's next price, unless a newer decision replaces them.
         stale_marks: Holdings marked, at some close, at the last known price for want of a bar.
         notes: Holdings without a last bar, ruin.
+        exits: Holdings of tickers that left the universe, whose sale was ordered.
     """
 
     times: np.ndarray
@@ -50,6 +51,7 @@ class Ledger:
     late_orders: int
     stale_marks: int
     notes: tuple[str, ...] = ()
+    exits: int = 0
 
     @property
     def equity(self) -> Float[np.ndarray, " time"]:
@@ -90,7 +92,11 @@ def simulate(
 
     A ticker without a price at the fill is not traded: its holding stays, its order waits and is
     counted. A holding without a bar is marked at its last known price and counted, for ever if
-    the ticker never trades again. If equity is not positive at a close, everything is closed at
+    the ticker never trades again: then it is worth what its last price was, a final return
+    included where the universe states one, as good as cash. Where the panel has a universe,
+    nothing is bought that is no member at the close of the decision, and the sale of what has left
+    is ordered at the close of the first bar outside, whether that is one of decision or not. If
+    equity is not positive at a close, everything is closed at
     that mark and the account rests.
 
     Args:
@@ -119,6 +125,8 @@ def simulate(
     for bar in range(1, len(panel.times)):
         if send[bar - 1]:
             account.order(weights[bar - 1])
+        if panel.member is not None:
+            account.leave(~panel.member[bar - 1])
         account.fill(bar)
         if account.mark(bar) <= 0:
             account.close_down(bar)
@@ -139,7 +147,8 @@ class _Account:
         self.target = np.zeros(n_tickers)
         self.waiting = np.zeros(n_tickers, dtype=bool)
         self.is_new = False
-        self.late_orders = self.stale_marks = 0
+        self.leaving = np.zeros(n_tickers, dtype=bool)
+        self.late_orders = self.stale_marks = self.exits = 0
         self.cash_record = np.full(n_bars, capital)
         self.positions = np.zeros((n_bars, n_tickers))
         self.trades = np.zeros((n_bars, n_tickers))
@@ -150,6 +159,14 @@ class _Account:
         """Replace all waiting orders by a new decision."""
         self.target, self.is_new = target, True
         self.waiting[:] = True
+
+    def leave(self, outside: np.ndarray) -> None:
+        """Order the sale of what is held outside the universe, and nothing to be bought there."""
+        self.target = np.where(outside, 0.0, self.target)
+        leaving = outside & (self.shares != 0)
+        self.waiting |= leaving
+        self.exits += int((leaving & ~self.leaving).sum())
+        self.leaving = leaving
 
     def fill(self, bar: int) -> None:
         """Trade the waiting orders that find a price."""
@@ -212,6 +229,7 @@ class _Account:
             late_orders=self.late_orders,
             stale_marks=self.stale_marks,
             notes=tuple(self.notes),
+            exits=self.exits,
         )
 
 

@@ -39,7 +39,11 @@ class Plan:
 
 
 def make_plan(
-    forecast: Forecast, strategy: str, parameters: Mapping[str, Any], bars_per_year: float
+    forecast: Forecast,
+    strategy: str,
+    parameters: Mapping[str, Any],
+    bars_per_year: float,
+    n_tickers: int | None = None,
 ) -> Plan:
     """Weights of a named strategy, or of a user's file.
 
@@ -52,13 +56,16 @@ def make_plan(
         strategy: A name in `STRATEGIES`, or the path of a Python file (it ends in .py).
         parameters: Values by name.
         bars_per_year: Of the prices before the first decision.
+        n_tickers: Tickers to choose from at the first decision, as far as known then; all of the
+            forecast by default.
 
     Raises:
         ConfigError: An unknown strategy or parameter, a value that does not fit, or a file that
             `load_strategy` refuses.
     """
     chosen = _find(strategy)
-    derived = {"top_k": max(1, len(forecast.tickers) // 4), "bars_per_year": bars_per_year}
+    count = len(forecast.tickers) if n_tickers is None else n_tickers
+    derived = {"top_k": max(1, count // 4), "bars_per_year": bars_per_year}
     every = _bars_between(parameters)
     given = {name: value for name, value in parameters.items() if name != "rebalance_every"}
     own = _complete(strategy, chosen.weights, given, derived)

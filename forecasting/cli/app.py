@@ -10,12 +10,15 @@ import typer
 from forecasting import __version__
 from forecasting.cli.backtest import backtest
 from forecasting.cli.compare import compare
+from forecasting.cli.data import data
 from forecasting.cli.doctor import doctor
 from forecasting.cli.evaluate import evaluate
+from forecasting.cli.features import features
 from forecasting.cli.fetch import fetch
 from forecasting.cli.forecast import forecast
 from forecasting.cli.models import models
 from forecasting.cli.report import report
+from forecasting.cli.rerun import rerun
 from forecasting.cli.train import train
 from forecasting.errors import ForecastingError
 
@@ -45,8 +48,21 @@ def about(
     """Honest stock forecasting: distributions, verdicts against baselines, costed backtests."""
 
 
-for verb in (fetch, train, evaluate, compare, forecast, backtest, report, models, doctor):
+for verb in (
+    fetch,
+    train,
+    evaluate,
+    compare,
+    forecast,
+    backtest,
+    report,
+    models,
+    rerun,
+    features,
+    doctor,
+):
     app.command()(verb)
+app.add_typer(data, name="data")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -26,6 +26,8 @@ def backtest(
     start: options.TestStart = None,
     end: options.End = None,
     missing: options.Missing = "error",
+    quarantine: options.Quarantine = None,
+    universe: options.Universe = None,
     as_json: options.Json = False,
 ) -> None:
     """Trade a model's forecasts, with costs.
@@ -41,7 +43,15 @@ def backtest(
         from forecasting.workflow.loading import load_for
 
         forecaster = load_forecaster(model)
-        panel = load_for(forecaster, prices, tickers, end=end, missing=missing)
+        panel = load_for(
+            forecaster,
+            prices,
+            tickers,
+            end=end,
+            missing=missing,
+            quarantine=quarantine,
+            universe=universe,
+        )
         from forecasting.workflow import judging
 
         _require_own(parameters, judging.backtest)

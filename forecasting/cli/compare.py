@@ -49,6 +49,8 @@ def compare(
     start: options.Start = None,
     end: options.End = None,
     missing: options.Missing = "error",
+    quarantine: options.Quarantine = None,
+    universe: options.Universe = None,
     as_json: options.Json = False,
 ) -> None:
     """Train recipes with several seeds, and judge them on the same bars.
@@ -64,7 +66,15 @@ def compare(
     with progress_line("loading", visible=not as_json) as say:
         from forecasting.market.sources import load_prices
 
-        panel = load_prices(prices, tickers, start=start, end=end, missing=missing)
+        panel = load_prices(
+            prices,
+            tickers,
+            start=start,
+            end=end,
+            missing=missing,
+            quarantine=quarantine,
+            universe=universe,
+        )
         from forecasting.workflow.compare import compare as compare_recipes
 
         made = compare_recipes(panel, chosen, seeds=seeds, out=out, resume=resume, progress=say)
@@ -78,7 +88,7 @@ def print_comparison(made: "Comparison") -> None:
     """Print what the recipes cost, their gains and verdicts, and what has to be known."""
     from forecasting.cli.printing import print_notes, print_table, print_text
     from forecasting.market.panel import day
-    from forecasting.report.captions import SURVIVORS, warnings_first
+    from forecasting.report.captions import chosen, warnings_first
 
     first, n_seeds = made.recipes[0], len(made.seeds)
     print_text(
@@ -100,7 +110,7 @@ def print_comparison(made: "Comparison") -> None:
         "train/s, forecast/s: bars a second on this machine, of optimiser steps and of whole "
         "histories with their features.",
     ]
-    print_notes([*captions, SURVIVORS, *warnings_first(made.notes)[1]])
+    print_notes([*captions, chosen(made.notes), *warnings_first(made.notes)[1]])
 
 
 def network_table(made: "Comparison") -> "Table":

@@ -10,6 +10,8 @@ def evaluate(
     start: options.TestStart = None,
     end: options.End = None,
     missing: options.Missing = "error",
+    quarantine: options.Quarantine = None,
+    universe: options.Universe = None,
     track: options.Track = True,
     as_json: options.Json = False,
 ) -> None:
@@ -25,7 +27,15 @@ def evaluate(
         from forecasting.workflow.loading import load_for
 
         forecaster = load_forecaster(model)
-        panel = load_for(forecaster, prices, tickers, end=end, missing=missing)
+        panel = load_for(
+            forecaster,
+            prices,
+            tickers,
+            end=end,
+            missing=missing,
+            quarantine=quarantine,
+            universe=universe,
+        )
         from forecasting.workflow import judging
 
         made = judging.evaluate(

@@ -35,6 +35,8 @@ def forecast(
         typer.Option(help="Also draw the fan charts into this PNG.", callback=check_png),
     ] = None,
     missing: options.Missing = "error",
+    quarantine: options.Quarantine = None,
+    universe: options.Universe = None,
     as_json: options.Json = False,
 ) -> None:
     """Forecast the next bars, as distributions.
@@ -46,20 +48,30 @@ def forecast(
 
     with progress_line("loading", visible=not as_json) as say:
         from forecasting.forecaster import load_forecaster
+        from forecasting.market.survivorship import survivorship
         from forecasting.workflow.loading import load_for
         from forecasting.workflow.places import write_figure
 
         forecaster = load_forecaster(model)
-        panel = load_for(forecaster, prices, tickers, end=asof, missing=missing)
+        panel = load_for(
+            forecaster,
+            prices,
+            tickers,
+            end=asof,
+            missing=missing,
+            quarantine=quarantine,
+            universe=universe,
+        )
         say(f"forecasts of {forecaster.name}")
         made = forecaster.forecast(panel)
         made = made.select(tickers) if tickers else made
+        notes = made.notes if panel.member is None else (*made.notes, survivorship(panel))
         table = made.latest()
         if plot is not None:
             say("fan charts")
             write_figure(made.plot(panel), plot)
     if as_json:
-        print_json({"model": model, "notes": made.notes, "forecasts": table})
+        print_json({"model": model, "notes": notes, "forecasts": table})
         return
     from forecasting.report.captions import FORECASTS
     from forecasting.report.tables import forecast_table, moment
@@ -70,4 +82,4 @@ def forecast(
     print()
     print_table(forecast_table(table))
     print()
-    print_notes([FORECASTS, *made.notes, "Not investment advice."])
+    print_notes([FORECASTS, *notes, "Not investment advice."])

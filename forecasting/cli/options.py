@@ -1,6 +1,7 @@
 """Arguments and options that several verbs share, spelled the same everywhere."""
 
 import re
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -71,13 +72,25 @@ Prices = Annotated[
     str,
     typer.Option(
         help="sample, sample-ohlcv, sample-indices, sample-vix, store, simulated, or files "
-        "(path or glob).",
+        "(path or glob). Settings follow a colon: store:resample=1wk, "
+        "bars.csv:stamps=start,timezone=America/New_York.",
         autocompletion=complete_source,
     ),
 ]
 Missing = Annotated[
     Literal["error", "mask"],
     typer.Option(help="Blank prices inside a file's history: refuse them, or leave them out."),
+]
+Quarantine = Annotated[
+    Path | None,
+    typer.Option(help="CSV file of bars to leave out, as `data check --quarantine` writes it."),
+]
+Universe = Annotated[
+    Path | None,
+    typer.Option(
+        help="CSV file of who was a member when: symbol,from,to. Without it the tickers "
+        "are today's survivors."
+    ),
 ]
 Start = Annotated[str | None, typer.Option(help="First day, YYYY-MM-DD.", callback=check_date)]
 TestStart = Annotated[

@@ -99,6 +99,7 @@ def print_evaluation(made: "Evaluation") -> None:
     from forecasting.report import captions, tables
 
     loud, notes = captions.warnings_first(made.notes)
+    chosen = captions.chosen(made.notes)
     print_text(
         f"{made.model}: {len(made.tickers)} tickers, {day(made.start)} to {day(made.end)}, "
         f"{made.n_dates} dates"
@@ -111,7 +112,7 @@ def print_evaluation(made: "Evaluation") -> None:
     print_table(tables.location_table(made))
     print()
     print_text(captions.summary(made))
-    print_notes([captions.scores(made.model), captions.LOCATION, captions.SURVIVORS, *notes])
+    print_notes([captions.scores(made.model), captions.LOCATION, chosen, *notes])
 
 
 def print_backtest(made: "Backtest") -> None:
@@ -137,8 +138,8 @@ def print_backtest_notes(books: Sequence["Backtest"], known: Sequence[str] = ())
 
     notes = [captions.NOT_MATCHED_FOR_RISK, captions.STATISTICS]
     notes += [f"{book.timing} {book.costs.describe()}" for book in books]
-    notes.append(captions.SURVIVORS)
-    notes += captions.warnings_first(note for book in books for note in book.notes)[1]
+    said = [note for book in books for note in book.notes]
+    notes += [captions.chosen(said), *captions.warnings_first(said)[1]]
     print_notes([note for note in notes if note not in known])
 
 

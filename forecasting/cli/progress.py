@@ -34,17 +34,14 @@ def progress_line(first: str, *, visible: bool = True) -> Iterator[Callable[[str
 
 
 @contextmanager
-def ticker_progress(
-    total: int, *, visible: bool = True
-) -> Iterator[Callable[[str, int, int], None]]:
+def ticker_progress(*, visible: bool = True) -> Iterator[Callable[[str, int, int], None]]:
     """A progress bar over tickers, with the time left; gone at the end.
 
     Args:
-        total: Number of tickers.
         visible: As in `progress_line`.
 
     Yields:
-        What to call with ticker, tickers done and tickers in all, after each ticker.
+        What to call with a few words, tickers done and tickers in all.
     """
     columns = (
         TextColumn("{task.description}"),
@@ -53,8 +50,10 @@ def ticker_progress(
         TimeRemainingColumn(compact=True),
     )
     with _progress(*columns, visible=visible) as progress:
-        task = progress.add_task("fetching", total=total)
-        yield lambda ticker, done, of: progress.update(task, completed=done, description=ticker)
+        task = progress.add_task("fetching", total=None)
+        yield lambda words, done, total: progress.update(
+            task, description=words, completed=done, total=total
+        )
 
 
 def _progress(*columns: ProgressColumn, visible: bool) -> Progress:

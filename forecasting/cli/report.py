@@ -20,6 +20,8 @@ def report(
     start: options.TestStart = None,
     end: options.End = None,
     missing: options.Missing = "error",
+    quarantine: options.Quarantine = None,
+    universe: options.Universe = None,
     track: options.Track = True,
     as_json: options.Json = False,
 ) -> None:
@@ -40,7 +42,15 @@ def report(
         from forecasting.workflow.loading import load_for
 
         forecaster = load_forecaster(model)
-        panel = load_for(forecaster, prices, tickers, end=end, missing=missing)
+        panel = load_for(
+            forecaster,
+            prices,
+            tickers,
+            end=end,
+            missing=missing,
+            quarantine=quarantine,
+            universe=universe,
+        )
         target = out or Path(str(forecaster.folder)) / "report.html"
         from forecasting.workflow import judging
 
@@ -58,14 +68,16 @@ def report(
     if as_json:
         print_json({"report": str(target), **made.to_dict()})
     else:
-        from forecasting.report.captions import SURVIVORS
+        from forecasting.report.captions import chosen
 
         print_evaluation(made.evaluation)
         for book in made.books:
             print()
             print_backtest(book)
         print()
-        print_backtest_notes(made.books, known=(SURVIVORS, *made.evaluation.notes))
+        print_backtest_notes(
+            made.books, known=(chosen(made.evaluation.notes), *made.evaluation.notes)
+        )
         print(f"\nreport: {target}")
     if track:
         with progress_line("tracking", visible=not as_json):

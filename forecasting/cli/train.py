@@ -60,6 +60,8 @@ def train(
     start: options.Start = None,
     end: options.End = None,
     missing: options.Missing = "error",
+    quarantine: options.Quarantine = None,
+    universe: options.Universe = None,
     as_json: options.Json = False,
 ) -> None:
     """Train a model and its GRU twin.
@@ -76,7 +78,15 @@ def train(
     with progress_line("loading", visible=not as_json):
         from forecasting.market.sources import load_prices
 
-        panel = load_prices(prices, tickers, start=start, end=end, missing=missing)
+        panel = load_prices(
+            prices,
+            tickers,
+            start=start,
+            end=end,
+            missing=missing,
+            quarantine=quarantine,
+            universe=universe,
+        )
         from forecasting.training.train import train as train_model
 
     if not as_json:
@@ -106,6 +116,8 @@ def train(
         return
     _print_result(model)
     following = ["forecasting", "evaluate", str(model.folder), *(tickers or ()), "--prices", prices]
+    for name, table in (("--quarantine", quarantine), ("--universe", universe)):
+        following += [] if table is None else [name, str(table)]
     print(f"next: {shlex.join(following)}")
 
 

@@ -81,19 +81,33 @@ class NetworkConfig(Section):
                     f"{kind}_layer_offset {offset} must be smaller than "
                     f"{kind}_layer_period {period}"
                 )
-        if self.hidden_size % self.num_attention_heads:
-            raise ValueError("hidden_size must be a multiple of num_attention_heads")
-        head_size = self.hidden_size // self.num_attention_heads
-        if self.position_embedding == "rotary" and head_size % 2:
-            raise ValueError("hidden_size / num_attention_heads must be even for rotary positions")
-        if self.num_attention_heads % self.num_key_value_heads:
-            raise ValueError("num_attention_heads must be a multiple of num_key_value_heads")
+        heads, groups = self.num_attention_heads, self.num_key_value_heads
+        if self.hidden_size % heads:
+            raise ValueError(
+                f"hidden_size {self.hidden_size} must be a multiple of num_attention_heads {heads}"
+            )
+        if self.position_embedding == "rotary" and self.hidden_size // heads % 2:
+            raise ValueError(
+                f"hidden_size / num_attention_heads is {self.hidden_size // heads}, which must be "
+                "even for rotary positions"
+            )
+        if heads % groups:
+            raise ValueError(
+                f"num_attention_heads {heads} must be a multiple of num_key_value_heads {groups}"
+            )
         if len(set(self.tasks)) < len(self.tasks):
             raise ValueError(f"tasks must not repeat, got {list(self.tasks)}")
         if self.num_experts_per_tok > self.num_experts:
-            raise ValueError("num_experts_per_tok must not exceed num_experts")
-        if self.mamba_expand * self.hidden_size % self.mamba_head_size and self.mixer == "mamba2":
-            raise ValueError("mamba_expand * hidden_size must be a multiple of mamba_head_size")
+            raise ValueError(
+                f"num_experts_per_tok {self.num_experts_per_tok} must not exceed num_experts "
+                f"{self.num_experts}"
+            )
+        width = self.mamba_expand * self.hidden_size
+        if width % self.mamba_head_size and self.mixer == "mamba2":
+            raise ValueError(
+                f"mamba_expand * hidden_size is {width}, which must be a multiple of "
+                f"mamba_head_size {self.mamba_head_size}"
+            )
         return self
 
     def doubts(self) -> tuple[str, ...]:

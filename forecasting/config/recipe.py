@@ -3,6 +3,7 @@
 A recipe holds values only; code chooses classes.
 """
 
+import re
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -27,11 +28,29 @@ def _date_or_fraction(value: Any) -> float | str:
 DateOrFraction = Annotated[float | str, BeforeValidator(_date_or_fraction)]
 
 
+def _features(value: Any) -> str:
+    # A list is for the reader of a recipe; one text is what travels.
+    names = value if isinstance(value, list | tuple) else [value]
+    text = "+".join(name if isinstance(name, str) else "" for name in names)
+    if not re.fullmatch(r"\w+(\+\w+)*", text) or ("auto" in text.split("+") and text != "auto"):
+        raise ValueError(
+            "expected auto, or a list of variants (close, ohlc, ohlcv) and features, as "
+            "`forecasting features` lists them"
+        )
+    return text
+
+
+Features = Annotated[str, BeforeValidator(_features)]
+"""Names joined by `+`; a list of names is read as well."""
+
+
 class DataConfig(Section):
     """Which features and targets, and where training ends."""
 
-    features: Literal["auto", "close", "ohlc", "ohlcv"] = "auto"
-    """Feature variant; `auto` is the richest one that every ticker has the columns for."""
+    features: Features = "auto"
+    """A variant (`close`, `ohlc`, `ohlcv`), or a list of variants and features, of which a variant
+    stands for its own; `auto` is the richest variant that every ticker has the columns for. The
+    volatility and the calendar gap belong to every set."""
     horizons: tuple[Positive, ...] = (1, 5, 21)
     """Bars ahead, ascending."""
     volatility_decay: Annotated[float, Field(gt=0, lt=1)] = 0.94
@@ -64,6 +83,8 @@ class TrainingConfig(Section):
     """Optimiser steps in an epoch: between two validations, checkpoints and log lines."""
     patience: Positive = 4
     """Validations without improvement after which training stops."""
+    sampling: Literal["random", "epoch"] = "random"
+    """Windows drawn anew for each step, or each shown once before any is shown again."""
     seed: Annotated[int, Field(ge=0)] = 0
     precision: Literal["float32", "bfloat16"] = "float32"
     """Type of the matrix products while training; weights, states and the loss stay float32."""
@@ -80,6 +101,15 @@ class Recipe(Section):
     data: DataConfig = DataConfig()
     network: NetworkConfig = NetworkConfig()
     training: TrainingConfig = TrainingConfig()
+
+    @model_validator(mode="after")
+    def _batches_are_possible(self) -> "Recipe":
+        if self.training.sampling == "epoch" and self.network.cross_asset != "none":
+            raise ValueError(
+                "training.sampling epoch shows each window once: expected random with "
+                f"network.cross_asset {self.network.cross_asset}, whose batches are spans of dates"
+            )
+        return self
 
     @model_validator(mode="after")
     def _tasks_are_weighted(self) -> "Recipe":

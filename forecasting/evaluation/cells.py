@@ -1,7 +1,8 @@
 """The cells on which all forecasters are compared: the same for each, or nothing is comparable.
 
-A cell is one (ticker, origin bar) at one horizon. It counts if its outcome is known and every
-forecaster has a forecast there.
+A cell is one (ticker, origin bar) at one horizon. It counts if its outcome is known, the ticker is
+a member of the universe at the origin (it may leave before the outcome), and every forecaster has a
+forecast there.
 """
 
 from collections.abc import Sequence
@@ -71,6 +72,8 @@ def common_cells(
     horizons = forecasts[0].horizons
     returns, _ = future_log_returns(span, horizons)
     known = np.isfinite(returns)
+    if span.member is not None:
+        known &= span.member[:, :, None]
     if tickers is not None:
         known[:, ~np.isin(span.tickers, tickers)] = False
     covered = {f.name: known & f.law.known for f in forecasts}

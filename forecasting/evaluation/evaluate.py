@@ -20,8 +20,10 @@ from forecasting.evaluation.tables import (
 )
 from forecasting.forecast.forecast import Forecast
 from forecasting.forecast.forecaster import Forecaster
-from forecasting.market.panel import Panel, day, require_tickers, start_of
+from forecasting.market.panel import Panel, day, start_of
 from forecasting.market.sequences import VOLATILITY_DECAY, Sequences, make_sequences
+from forecasting.market.survivorship import survivorship
+from forecasting.market.symbols import require_tickers
 
 BASELINES: tuple[type[Baseline], ...] = (EwmaT, LogHarT, LinearT, GjrGarchT)
 MIN_TRAINING_ROWS = 500
@@ -85,7 +87,9 @@ def evaluate(
     say("scores and tests")
     span = prices.between(start)
     cells, gaps = common_cells(span, forecasts, tickers)
-    return _conclude(span, cells, forecasts, (*notes, _protocol(prices.times, first), *gaps))
+    universe = () if span.member is None else (survivorship(span),)
+    said = (*notes, *universe, _protocol(prices.times, first), *gaps)
+    return _conclude(span, cells, forecasts, said)
 
 
 def forecast_baselines(

@@ -14,7 +14,8 @@ import pandas as pd
 from jaxtyping import Bool, Float
 
 from forecasting.forecast.law import Law
-from forecasting.market.panel import Panel, end_of, require_tickers, start_of
+from forecasting.market.panel import Panel, end_of, start_of
+from forecasting.market.symbols import require_tickers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -5,12 +5,15 @@ the pre-trained model saw, whose weights a training started from, counts as seen
 """
 
 import hashlib
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
+from pydantic_core import PydanticCustomError
 
-from forecasting.market.panel import Panel, day
+from forecasting.errors import ConfigError
+from forecasting.market.features import feature_set
+from forecasting.market.panel import QUOTED_COLUMNS, Panel, day
 from forecasting.market.sequences import Sequences
 from forecasting.market.splits import SplitDates
 
@@ -21,7 +24,19 @@ def _time(text: str) -> str:
     return text
 
 
+def _features(text: str) -> str:
+    try:
+        return feature_set(text).text
+    except ConfigError as error:
+        raise PydanticCustomError(
+            "features",
+            "Input should be 'close', 'ohlc' or 'ohlcv', or features of the catalogue: {why}",
+            {"why": str(error)},
+        ) from error
+
+
 Time = Annotated[str, AfterValidator(_time)]
+Features = Annotated[str, AfterValidator(_features)]
 
 
 class Member(BaseModel):
@@ -70,13 +85,14 @@ class Corpus(BaseModel):
         source: The prices' source, in words.
         interval: Bar length.
         vintage: Hash of the whole panel.
-        features: Resolved feature variant.
+        features: Text of the resolved feature set.
         feature_names: Order of the feature axis.
         validation_start: First bar of the validation span.
         test_start: First bar that neither this training nor one of `parents` has seen: the as-of
             lock.
         members: Ticker to what this training and its validation saw of it.
         parents: The pre-trained models that the weights descend from, the oldest first.
+        universe: Hash of the membership table that said who counted when; None without one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -84,12 +100,13 @@ class Corpus(BaseModel):
     source: str
     interval: str
     vintage: str
-    features: Literal["close", "ohlc", "ohlcv"]
+    features: Features
     feature_names: tuple[str, ...]
     validation_start: Time
     test_start: Time
     members: dict[str, Member]
     parents: tuple[Parent, ...] = ()
+    universe: str | None = None
 
     @model_validator(mode="after")
     def _locked(self) -> "Corpus":
@@ -148,6 +165,7 @@ def describe_corpus(
     """
     panel = sequences.panel
     seen = panel.times < dates.test_start
+    counted = panel.mask if panel.member is None else panel.mask & panel.member
     lock = max([dates.test_start, *(_instant(parent.test_start) for parent in parents)])
     return Corpus(
         source=panel.source,
@@ -160,9 +178,10 @@ def describe_corpus(
         members={
             ticker: _member(panel, k, seen)
             for k, ticker in enumerate(panel.tickers)
-            if (panel.mask[:, k] & seen).any()
+            if (counted[:, k] & seen).any()
         },
         parents=parents,
+        universe=panel.membership.sha256 if panel.membership else None,
     )
 
 
@@ -173,6 +192,9 @@ def _instant(time: str) -> np.datetime64:
 def _member(panel: Panel, ticker: int, seen: np.ndarray) -> Member:
     rows = panel.mask[:, ticker] & seen
     times, values = panel.times[rows], panel.values[rows, ticker]
+    if not np.isfinite(values[:, len(QUOTED_COLUMNS) :]).any():
+        values = values[:, : len(QUOTED_COLUMNS)]  # as in the panel's vintage
+    values = np.where(np.isnan(values), np.nan, values + 0.0)  # one NaN, one zero
     digest = hashlib.sha256(times.astype("datetime64[ns]").tobytes() + values.tobytes())
     return Member(
         first=day(times[0]), last=day(times[-1]), bars=len(times), sha256=digest.hexdigest()

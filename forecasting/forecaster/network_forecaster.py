@@ -50,7 +50,8 @@ class NetworkForecaster:
         """Forecast every complete bar of every ticker of a panel.
 
         Market features are the cross-section of the panel given: a panel of one ticker is its own
-        market, which a model trained on many has not seen, and the forecast's notes say so.
+        market, which a model trained on many has not seen, and the forecast's notes say so. Of a
+        panel with a universe its members are the market, and only their bars are forecast.
 
         Raises:
             DataError: The panel lacks columns that the model was trained with, is of another

@@ -16,7 +16,7 @@ from forecasting.forecaster.stream_state import (
     read_stream,
     write_stream,
 )
-from forecasting.market.feature_stream import FeatureStream
+from forecasting.market.features.stream import FeatureStream
 from forecasting.market.panel import Panel
 from forecasting.market.sequences import Sequences, make_sequences
 from forecasting.nn.state import State, flat, nested
@@ -35,6 +35,9 @@ class StreamingForecaster:
     state. A ticker that has no bar keeps its state. A ticker that comes for the first time, also
     without `start`, begins without history: it has no forecast until it has as many bars as the
     features look back.
+
+    Where bars come with a universe, those of members are forecast; outside it a ticker's state
+    rests, while its features look back on all its bars.
 
     Adjusted closes have to stand on one basis: where a source rescales the past at a dividend or a
     split, start again from the rescaled history.
@@ -204,7 +207,8 @@ def _passes(sequences: Sequences, *, across: bool) -> Iterator[Int[np.ndarray, "
     if not across:
         for k in range(len(sequences.panel.tickers)):
             rows = sequences.rows(k)
-            yield np.arange(rows.start, rows.stop)[None]
+            if rows.start < rows.stop:
+                yield np.arange(rows.start, rows.stop)[None]
         return
     grid = np.full(sequences.panel.mask.shape, -1)
     grid[sequences.origin, sequences.ticker] = np.arange(len(sequences.origin))

@@ -153,10 +153,12 @@ def _require_origin(path: Path, found: StreamHeader, expected: StreamOrigin) -> 
     for field in StreamOrigin.model_fields:
         came, wanted = getattr(found, field), getattr(expected, field)
         if came != wanted:
+            if field == "digest":
+                came, wanted = came[:16], wanted[:16]
             raise ModelFileError(
-                f"{path} is a stream of {found.model} with {field} {came[:16]}: expected "
-                f"{wanted[:16]}, as of the model given. Load it with the model that it was saved "
-                f"with, or {_START_AGAIN}."
+                f"{path} is a stream of {found.model} with {field} {came}: expected {wanted}, as "
+                "of the model given. Load it with the model that it was saved with, or "
+                f"{_START_AGAIN}."
             )
 
 

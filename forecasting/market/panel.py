@@ -8,14 +8,22 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
 
 from forecasting.errors import DataError
+from forecasting.market.intervals import bars_per_year
+from forecasting.market.membership import Membership
+from forecasting.market.price_request import PriceRequest
+from forecasting.market.symbols import require_tickers
 
-COLUMNS = ("open", "high", "low", "close", "volume", "adj_close", "dividend", "split")
+QUOTED_COLUMNS = ("open", "high", "low", "close", "volume", "adj_close", "dividend", "split")
+"""What a source of prices may quote."""
+COLUMNS = (*QUOTED_COLUMNS, "realized_variance", "realized_range")
+"""All columns of a panel; the last two are computed from intraday bars by `resample`."""
 PRICE_COLUMNS = ("open", "high", "low", "close", "adj_close")
 
 
@@ -25,13 +33,21 @@ class Panel:
 
     Attributes:
         times: Bar times in the exchange's time zone (no zone attached), ascending and unique.
-            A bar is known at its own close.
+            A bar is known at its own close: an intraday bar is stamped with its end, a daily bar
+            with its day, a weekly bar with its last day.
         tickers: One name a column of the `ticker` axis.
         values: Prices as the source quotes them (raw, or split-adjusted as Yahoo's), share volume,
-            adjusted close, cash dividend and split ratio, in the order of `COLUMNS`; NaN where the
-            source has none. `adj_close / close` is the adjustment of the other three prices.
+            adjusted close, cash dividend, split ratio and the two realised variances of
+            `forecasting.market.resampling`, in the order of `COLUMNS`; NaN where the source has
+            none. `adj_close / close` is the adjustment of the other three prices.
         interval: Bar length as the source names it, `1d` for daily bars.
         source: Where the prices come from, in words.
+        request: What to ask for to get these bars again, perhaps among others; None for prices that
+            were made in memory. It is no part of what `vintage` says.
+        member: On which bars a ticker belongs to the universe, known at the bar's day and no
+            earlier; None without a membership table: then every bar counts. Bars of no member
+            are public prices all the same: a ticker's own features may look back on them.
+        membership: The table that `member` comes from, if it is known.
     """
 
     times: np.ndarray
@@ -39,14 +55,21 @@ class Panel:
     values: Float[np.ndarray, "time ticker column"]
     interval: str = "1d"
     source: str = "memory"
+    request: PriceRequest | None = None
+    member: Bool[np.ndarray, "time ticker"] | None = None
+    membership: Membership | None = None
 
     def __post_init__(self) -> None:
-        if self.values.shape != (len(self.times), len(self.tickers), len(COLUMNS)):
+        shape = (len(self.times), len(self.tickers))
+        if self.values.shape != (*shape, len(COLUMNS)):
             raise ValueError(
-                f"values have shape {self.values.shape}, expected "
-                f"{(len(self.times), len(self.tickers), len(COLUMNS))}"
+                f"values have shape {self.values.shape}, expected {(*shape, len(COLUMNS))}"
             )
         self.values.flags.writeable = False
+        if self.member is not None:
+            if self.member.shape != shape:
+                raise ValueError(f"member has shape {self.member.shape}, expected {shape}")
+            self.member.flags.writeable = False
 
     @classmethod
     def from_frames(
@@ -91,18 +114,27 @@ class Panel:
 
     @cached_property
     def vintage(self) -> str:
-        """SHA-256 over tickers, times and values: which prices a result was computed on."""
+        """SHA-256 over tickers, times and values: which prices a result was computed on.
+
+        The computed columns enter only where there are any, and members only with a membership
+        table, so that quoted prices keep their hash.
+        """
         digest = hashlib.sha256("\x00".join((self.interval, *self.tickers)).encode())
         digest.update(self.times.astype("datetime64[ns]").tobytes())
-        # One NaN pattern only, so that equal content always gives an equal hash.
-        digest.update(np.where(np.isnan(self.values), np.nan, self.values).tobytes())
+        quoted, computed = np.split(self.values, [len(QUOTED_COLUMNS)], axis=2)
+        for values in (quoted, computed) if np.isfinite(computed).any() else (quoted,):
+            # One NaN and one zero only, so that equal content always gives an equal hash; in
+            # blocks, for a copy of all prices would be large.
+            for block in np.array_split(values, max(1, len(values) // 256)):
+                digest.update(np.where(np.isnan(block), np.nan, block + 0.0).tobytes())
+        if self.member is not None:
+            digest.update(self.member.tobytes())
         return digest.hexdigest()
 
     @property
     def bars_per_year(self) -> float:
-        """Bars a year, measured over the whole time axis; annualises volatilities and Sharpe."""
-        years = (self.times[-1] - self.times[0]) / np.timedelta64(1, "s") / (365.25 * 86_400)
-        return float((len(self.times) - 1) / years) if years > 0 else float("nan")
+        """Bars a year, measured over the time axis; annualises volatilities and Sharpe."""
+        return bars_per_year(self.times, self.interval)
 
     def select(self, tickers: Sequence[str]) -> "Panel":
         """The panel of some tickers; bars on which none of them trades are left out.
@@ -112,12 +144,21 @@ class Panel:
         """
         require_tickers(tickers, self.tickers, self.source)
         columns = [self.tickers.index(ticker) for ticker in tickers]
-        rows = self.mask[:, columns].any(axis=1)
+        chosen = self.at(self.mask[:, columns].any(axis=1))
+        return replace(
+            chosen,
+            tickers=tuple(tickers),
+            values=chosen.values[:, columns],
+            member=None if chosen.member is None else chosen.member[:, columns],
+        )
+
+    def at(self, rows: Any) -> "Panel":
+        """The bars at some places of the time axis, by any index that NumPy takes."""
         return replace(
             self,
             times=self.times[rows],
-            tickers=tuple(tickers),
-            values=self.values[rows][:, columns],
+            values=self.values[rows],
+            member=None if self.member is None else self.member[rows],
         )
 
     def between(
@@ -135,7 +176,7 @@ class Panel:
                 f"no bars from {start or 'the first'} to {end or 'the last'}: {self.source} has "
                 f"{day(self.times[0])} to {day(self.times[-1])}. Choose dates inside."
             )
-        return replace(self, times=self.times[first:last], values=self.values[first:last])
+        return self.at(slice(first, last))
 
 
 def as_times(index: pd.Index) -> np.ndarray:
@@ -160,23 +201,6 @@ def end_of(times: np.ndarray, end: np.datetime64 | str) -> int:
 def day(time: np.datetime64) -> str:
     """A time as YYYY-MM-DD, for messages."""
     return str(pd.Timestamp(time).date())
-
-
-def require_tickers(wanted: Sequence[str], present: Sequence[str], source: str) -> None:
-    """Refuse tickers that a source does not have, or that are named twice.
-
-    Raises:
-        DataError: Names the first such ticker and what there is instead.
-    """
-    for ticker in wanted:
-        if ticker not in present:
-            known = ", ".join(present[:8]) + (" ..." if len(present) > 8 else "")
-            raise DataError(
-                f"ticker {ticker!r} is not in {source}: it has {len(present)} ({known}). "
-                "Choose one of these, or fetch it first."
-            )
-    if len(set(wanted)) != len(wanted):
-        raise DataError(f"a ticker came twice in {', '.join(wanted)}: name each one once.")
 
 
 def check_frame(ticker: str, frame: pd.DataFrame) -> None:

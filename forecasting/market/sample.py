@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 
 from forecasting import paths
 from forecasting.errors import DataError
-from forecasting.market.panel import COLUMNS, Panel, require_tickers
+from forecasting.market.panel import COLUMNS, Panel
 from forecasting.market.span import check_span, cut
-from forecasting.market.symbols import check_symbol
+from forecasting.market.symbols import check_symbol, require_tickers
 
 DATASETS = {
     "sample": "us20_adj_close.parquet",

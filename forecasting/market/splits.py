@@ -39,7 +39,7 @@ class Split:
         Raises:
             AssertionError: A label reaches into a later span; then no result may be believed.
         """
-        last_label = sequences.label_end.max(axis=1)
+        last_label = sequences.last_label
         spans = [rows for rows in (self.train, self.validation, self.test) if rows.any()]
         for earlier, later in itertools.pairwise(spans):
             assert last_label[earlier].max() < sequences.origin[later].min(), "labels overlap"
@@ -77,7 +77,7 @@ def split_rows(sequences: Sequences, dates: SplitDates) -> Split:
     """
     times = sequences.panel.times
     v, t = np.searchsorted(times, [dates.validation_start, dates.test_start])
-    last_label = sequences.label_end.max(axis=1)
+    last_label = sequences.last_label
     split = Split(
         train=last_label < v,
         validation=(sequences.origin >= v) & (last_label < t),

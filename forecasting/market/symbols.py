@@ -6,6 +6,7 @@ an error that names the upper-case one.
 """
 
 import re
+from collections.abc import Sequence
 
 from forecasting.errors import DataError
 
@@ -53,6 +54,23 @@ def check_label(label: str, where: str) -> str:
         f"{where}: {_shorten(label)} cannot be a ticker: expected 1 to 40 letters, digits or "
         ". - = ^ & _ that start with a letter, digit or ^. Rename it in the file."
     )
+
+
+def require_tickers(wanted: Sequence[str], present: Sequence[str], source: str) -> None:
+    """Refuse tickers that a source does not have, or that are named twice.
+
+    Raises:
+        DataError: Names the first such ticker and what there is instead.
+    """
+    for ticker in wanted:
+        if ticker not in present:
+            known = ", ".join(present[:8]) + (" ..." if len(present) > 8 else "")
+            raise DataError(
+                f"ticker {ticker!r} is not in {source}: it has {len(present)} ({known}). "
+                "Choose one of these, or fetch it first."
+            )
+    if len(set(wanted)) != len(wanted):
+        raise DataError(f"a ticker came twice in {', '.join(wanted)}: name each one once.")
 
 
 def to_stem(symbol: str) -> str:

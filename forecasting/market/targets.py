@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
-from forecasting.market.bars import ticker_bars
+from forecasting.market.features.history import ticker_bars
 from forecasting.market.panel import Panel
 from forecasting.market.volatility import trailing_mean
 
@@ -36,6 +36,15 @@ def scaled_targets(
     return returns / (volatility[:, :, None] * np.sqrt(horizons)), label_end
 
 
+def volatility_grid(panel: Panel, decay: float) -> Float[np.ndarray, "time ticker"]:
+    """EWMA volatility of one bar, decimal, known at its close; NaN without a bar or in warm-up."""
+    grid = np.full(panel.mask.shape, np.nan)
+    for k in range(len(panel.tickers)):
+        rows, bars = ticker_bars(panel, k, decay)
+        grid[rows, k] = bars.volatility
+    return grid
+
+
 def future_log_returns(
     panel: Panel, horizons: tuple[int, ...]
 ) -> tuple[Float[np.ndarray, "time ticker horizon"], Int[np.ndarray, "time ticker horizon"]]:
@@ -59,8 +68,8 @@ def range_variance_targets(
     """Targets log(mean(v_{t+1}, ..., v_{t+h}) / volatility_t^2), of v the range variance of a bar.
 
     The range variance is Parkinson's plus the squared overnight return, see
-    `forecasting.market.bars`; bars are the ticker's own. Each target becomes known at the close of
-    bar t + h, as the return's does.
+    `forecasting.market.features.bars`; bars are the ticker's own. Each target becomes known at the
+    close of bar t + h, as the return's does.
 
     Args:
         panel: Prices.

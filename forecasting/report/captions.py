@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from forecasting.backtest.backtest import SURVIVORS as SURVIVORS
 from forecasting.evaluation.evaluation import Evaluation
+from forecasting.market.survivorship import MEMBERS, SURVIVORS
 
 IN_SAMPLE = "IN SAMPLE"
 """How the warning begins that a span reaches into what the model has seen."""
@@ -50,11 +50,17 @@ def summary(evaluation: Evaluation) -> str:
     )
 
 
+def chosen(notes: Iterable[str]) -> str:
+    """How the tickers were chosen: the universe among the notes, else the survivorship warning."""
+    return next((note for note in notes if note.startswith(MEMBERS)), SURVIVORS)
+
+
 def warnings_first(notes: Iterable[str]) -> tuple[list[str], list[str]]:
     """Notes without repeats: those that void the result, and the others.
 
-    The survivorship warning is in neither: it is printed whatever the notes say.
+    The survivorship warning, or the universe in its place, is in neither: `chosen` is printed
+    whatever the notes say.
     """
-    unique = [note for note in dict.fromkeys(notes) if note != SURVIVORS]
+    unique = [note for note in dict.fromkeys(notes) if not note.startswith((SURVIVORS, MEMBERS))]
     loud = [note for note in unique if note.startswith(IN_SAMPLE)]
     return loud, [note for note in unique if note not in loud]

@@ -115,6 +115,7 @@ class Report:
             "end": day(evaluation.end),
             "source": self.prices.source,
             "captions": captions,
+            "chosen": captions.chosen(said),
             "warnings": warnings,
             "notes": notes,
             "verdicts": tables.verdict_table(evaluation),
@@ -155,6 +156,7 @@ class Report:
             "features": f"{corpus.features}: {', '.join(corpus.feature_names)}",
             "training data hash": corpus.vintage,
             "test data hash": self.prices.vintage,
+            **({"training universe": corpus.universe} if corpus.universe else {}),
             "seed": f"{metrics['seed']} (one training; other seeds will differ)",
             "MLflow run": str(metrics["mlflow_run_id"]),
             "code": f"forecasting {__version__}; trained by {metrics['version']}, commit "

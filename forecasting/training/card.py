@@ -28,9 +28,15 @@ Not investment advice.
 
 The validation score chose these weights, so it flatters them. What the model is worth stands in the
 verdict table of `forecasting evaluate`, on bars that it has not seen, beside its baselines.
-The tickers are those named above; if they were picked because they still exist today, every
-result on them is better than it would have been for someone picking at the time.
+{chosen}
 """
+
+_SURVIVORS = """\
+The tickers are those named above; if they were picked because they still exist today, every
+result on them is better than it would have been for someone picking at the time."""
+_MEMBERS = """\
+A ticker counted on the days on which a dated membership table (sha256 `{universe}`)
+has it. That the table is right and was known on its dates is the claim of whoever trained."""
 
 
 _LAWS = {"student_t": "a Student-t", "quantile": "quantiles with Student-t tails"}
@@ -80,6 +86,7 @@ def model_card(
         vintage=corpus.vintage,
         version=metrics["version"],
         git_commit=metrics["git_commit"],
+        chosen=_MEMBERS.format(universe=corpus.universe) if corpus.universe else _SURVIVORS,
         remark=" ".join([_remark(corpus, metrics, gain), *corpus.notes()]),
     )
 

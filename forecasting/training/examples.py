@@ -1,6 +1,6 @@
 """What a training starts from: prices made ready, and perhaps a model whose weights learn on.
 
-A pre-trained model keeps its units: the feature variant and its normalisation, the usual gap, the
+A pre-trained model keeps its units: the features and their normalisation, the usual gap, the
 horizons, the decay of the volatility and the law (EWMA-t) that its head departs from. Its weights
 were learnt in them, and so the forecasts before the first step are its own (zero-shot); what is
 new in a market, its level of volatility included, is for the weights to learn. The baseline that
@@ -22,7 +22,7 @@ from forecasting.forecast.fit import StudentTFit, fit_student_t
 from forecasting.forecaster.corpus import Corpus, Parent, describe_corpus
 from forecasting.forecaster.model_folder import RECIPE
 from forecasting.forecaster.network_forecaster import NetworkForecaster, load_forecaster
-from forecasting.market.features import own_features, resolve_variant
+from forecasting.market.features import feature_set
 from forecasting.market.panel import Panel
 from forecasting.market.sequences import Sequences, make_sequences
 from forecasting.market.splits import Split, SplitDates, resolve_dates, split_rows
@@ -77,16 +77,17 @@ class Pretrained:
                 )
 
     def variant(self, recipe: Recipe, prices: Panel) -> str:
-        """The model's feature variant, if recipe and prices allow it.
+        """The model's features, if recipe and prices allow them.
 
         Raises:
-            ConfigError: The recipe names another variant.
-            DataError: The prices lack columns of it, or have another interval.
+            ConfigError: The recipe names other features.
+            DataError: The prices lack columns of them, or have another interval.
         """
         corpus, name = self.model.corpus, self.model.name
-        if recipe.data.features not in ("auto", corpus.features):
+        asked = recipe.data.features
+        if asked != "auto" and feature_set(asked).text != corpus.features:
             raise ConfigError(
-                f"data.features = {recipe.data.features}: {name} has {corpus.features}, and its "
+                f"data.features = {asked}: {name} has {corpus.features}, and its "
                 "weights fit no other. Set data.features=auto to start from that model."
             )
         if prices.interval != corpus.interval:
@@ -94,8 +95,7 @@ class Pretrained:
                 f"{prices.source} has {prices.interval} bars: {name} was trained on "
                 f"{corpus.interval} bars. Use prices of that interval, or train without --from."
             )
-        missing = _missing_columns(prices, corpus.features)
-        if missing:
+        if missing := feature_set(corpus.features).missing(prices):
             raise DataError(
                 f"{prices.source} lacks {', '.join(missing)} of some ticker: {name} was trained on "
                 f"features {corpus.features!r}, which need it. Use a source with these columns, or "
@@ -214,12 +214,3 @@ def starting_laws(sequences: Sequences, split: Split) -> list[StudentTFit]:
             "history, or move data.validation_start."
         )
     return [fit_student_t(z) for z in targets.T]
-
-
-def _missing_columns(prices: Panel, variant: str) -> list[str]:
-    """Columns that a variant needs and not every ticker has."""
-    needs = dict.fromkeys(column for feature in own_features(variant) for column in feature.needs)
-    missing = [column for column in needs if not prices.has(column)]
-    # A volume of zeros counts as none.
-    untraded = "volume" in needs and not missing and resolve_variant(prices, "auto") != variant
-    return ["volume"] if untraded else missing

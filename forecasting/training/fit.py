@@ -34,13 +34,9 @@ from forecasting.training.callbacks import (
 from forecasting.training.checkpoints import LAST, begin, find_checkpoint
 from forecasting.training.examples import Pretrained, starting_laws
 from forecasting.training.module import NetworkModule, masked_nll, mean_over_horizons
-from forecasting.training.windows import (
-    Batch,
-    WindowLoader,
-    Windows,
-    evaluation_length,
-    evaluation_starts,
-)
+from forecasting.training.normalisation import feature_moments
+from forecasting.training.window_loader import WindowLoader
+from forecasting.training.windows import Batch, Windows, evaluation_length, evaluation_starts
 
 # Windows of the validation span that go through the network at once.
 _VALIDATION_BATCH = 16
@@ -71,16 +67,17 @@ class Fit:
 
 
 class _Batches:
-    """A re-iterable of ready batches; a bare list would mean several loaders to Lightning."""
+    """A re-iterable of batches; a bare list would mean several loaders to Lightning."""
 
-    def __init__(self, batches: list[Batch]) -> None:
-        self.batches = batches
+    def __init__(self, windows: Windows, parts: list[np.ndarray]) -> None:
+        self.windows = windows
+        self.parts = parts
 
     def __len__(self) -> int:
-        return len(self.batches)
+        return len(self.parts)
 
     def __iter__(self) -> Iterator[Batch]:
-        return iter(self.batches)
+        return (self.windows.batch(starts) for starts in self.parts)
 
 
 class WindowData(L.LightningDataModule):
@@ -90,14 +87,13 @@ class WindowData(L.LightningDataModule):
         super().__init__()
         self.recipe = recipe
         training = recipe.training
-        self.training_windows = Windows(sequences, split.train, training.context_length)
-        length = evaluation_length(sequences, split.validation, training.context_length)
-        windows = Windows(sequences, split.validation, length)
+        self.training_windows = Windows.over(sequences, split.train, training.context_length)
+        length = evaluation_length(sequences.table, split.validation, training.context_length)
+        windows = Windows.over(sequences, split.validation, length)
         starts = evaluation_starts(windows, training.context_length)
         self.across = recipe.network.cross_asset != "none"
         n_batches = 1 if self.across else math.ceil(len(starts) / _VALIDATION_BATCH)
-        parts = np.array_split(starts, n_batches)
-        self.validation_batches = [windows.batch(part) for part in parts]
+        self.validation_batches = _Batches(windows, np.array_split(starts, n_batches))
 
     def train_dataloader(self) -> WindowLoader:
         """The windows of the trainer's current epoch."""
@@ -111,11 +107,14 @@ class WindowData(L.LightningDataModule):
             steps=min(training.validate_every, training.max_steps - first),
             seed=training.seed,
             across=self.across,
+            sampling=training.sampling,
+            rank=self.trainer.global_rank if self.trainer else 0,
+            world_size=self.trainer.world_size if self.trainer else 1,
         )
 
     def val_dataloader(self) -> Iterable[Batch]:
         """Every validation bar once, each ticker with its context before it."""
-        return _Batches(self.validation_batches)
+        return self.validation_batches
 
 
 def fit(
@@ -184,15 +183,11 @@ def starting_network(recipe: Recipe, sequences: Sequences, split: Split) -> Fore
     """The untrained network: random inside, equal to EWMA-t outside."""
     seed_everything(recipe.training.seed)
     network = build_network(recipe, sequences.feature_names)
-    features = sequences.features[split.train].astype(np.float64)
-    deviation = features.std(axis=0)
-    # The deviation of a feature that never varies in training is zero but for rounding.
-    deviation[np.ptp(features, axis=0) == 0] = 0.0
+    mean, deviation = feature_moments(sequences.features, split.train)
     network.set_normalisation(
-        torch.tensor(features.mean(axis=0), dtype=torch.float32),
-        torch.tensor(deviation, dtype=torch.float32),
+        torch.tensor(mean, dtype=torch.float32), torch.tensor(deviation, dtype=torch.float32)
     )
-    gaps = features[:, sequences.feature_names.index(GAP_FEATURE)]
+    gaps = sequences.feature(GAP_FEATURE)[split.train].astype(np.float64)
     network.usual_gap.fill_(float(np.median(gaps)))
     laws = starting_laws(sequences, split)
     scale, df = (torch.tensor(values, dtype=torch.float32) for values in zip(*laws, strict=True))

@@ -43,6 +43,12 @@ def tracking_uri() -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"{_SQLITE}{paths.runs() / 'mlflow.db'}"
 
 
+def has_store() -> bool:
+    """Whether the embedded store has been made; a server is taken to be there."""
+    uri = tracking_uri()
+    return not uri.startswith(_SQLITE) or _database(uri).is_file()
+
+
 class Run:
     """An open MLflow run. Every method raises a `TrackingError` if the store does not answer."""
 
@@ -51,23 +57,28 @@ class Run:
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Log flat parameters in one call."""
-        with _answering() as mlflow:
+        with answering() as mlflow:
             mlflow.log_params(dict(params))
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Log finite metrics in one call."""
-        with _answering() as mlflow:
+        with answering() as mlflow:
             finite = {k: v for k, v in metrics.items() if v == v and abs(v) != float("inf")}
             mlflow.log_metrics(finite, step=step)
 
     def log_file(self, path: Path, folder: str | None = None) -> None:
         """Upload one file."""
-        with _answering() as mlflow:
+        with answering() as mlflow:
             mlflow.log_artifact(str(path), folder)
+
+    def log_json(self, content: Mapping[str, Any], name: str) -> None:
+        """Upload plain values as `<name>.json`."""
+        with answering() as mlflow:
+            mlflow.log_dict(dict(content), f"{name}.json")
 
     def log_figure(self, figure: Figure, name: str) -> None:
         """Upload a figure as `figures/<name>.png`."""
-        with _answering() as mlflow:
+        with answering() as mlflow:
             mlflow.log_figure(figure, f"figures/{name}.png")
 
     def log_table(self, table: pd.DataFrame, name: str) -> None:
@@ -79,7 +90,7 @@ class Run:
 
     def log_model(self, folder: Path) -> None:
         """Log a model folder as a pickle-free pyfunc (models-from-code and safetensors)."""
-        with TemporaryDirectory() as staging, _answering() as mlflow:
+        with TemporaryDirectory() as staging, answering() as mlflow:
             staged = Path(staging) / folder.name
             staged.mkdir()
             for name in FILES:
@@ -105,8 +116,8 @@ def open_run(name: str, run_id: str | None = None, *, parent: str | None = None)
     Raises:
         TrackingError: The store cannot be reached, or does not have the parent.
     """
-    with _answering() as mlflow:
-        _choose_store(mlflow)
+    with answering() as mlflow:
+        choose_store(mlflow)
         _choose_experiment(mlflow)
         nested = parent is not None
         if run_id is not None and _has_run(mlflow, run_id):
@@ -118,7 +129,7 @@ def open_run(name: str, run_id: str | None = None, *, parent: str | None = None)
         yield Run(run.info.run_id)
         status = "FINISHED"
     finally:
-        with _answering() as mlflow:
+        with answering() as mlflow:
             mlflow.end_run(status)
 
 
@@ -138,7 +149,7 @@ def provenance() -> dict[str, str]:
 
 
 @contextmanager
-def _answering() -> Iterator[Any]:
+def answering() -> Iterator[Any]:
     """Hand out the mlflow module; turn its failures into one line."""
     _configure()
     with warnings.catch_warnings():
@@ -171,7 +182,7 @@ def _configure() -> None:
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 
 
-def _choose_store(mlflow: Any) -> None:
+def choose_store(mlflow: Any) -> None:
     """Point MLflow at the store, and leave the environment as it was.
 
     MLflow would write the address there, where it would outlive a change of `FORECASTING_HOME`.
@@ -179,13 +190,18 @@ def _choose_store(mlflow: Any) -> None:
     given, uri = os.environ.get("MLFLOW_TRACKING_URI"), tracking_uri()
     if uri.startswith(_SQLITE):
         # MLflow tries a file that cannot be opened again and again, for minutes.
-        path = Path(uri.removeprefix(_SQLITE).partition("?")[0])
+        path = _database(uri)
         path.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(path)) as database:
             database.execute("PRAGMA schema_version")
     mlflow.set_tracking_uri(uri)
     if given is None:
         os.environ.pop("MLFLOW_TRACKING_URI", None)
+
+
+def _database(uri: str) -> Path:
+    """The file of an SQLite address."""
+    return Path(uri.removeprefix(_SQLITE).partition("?")[0])
 
 
 def _choose_experiment(mlflow: Any) -> None:

@@ -13,6 +13,7 @@ from forecasting.forecaster.corpus import Corpus
 from forecasting.forecaster.model_folder import WEIGHTS, ModelFiles, read_folder, write_folder
 from forecasting.forecaster.network_forecaster import NetworkForecaster, load_forecaster
 from forecasting.market.panel import Panel
+from forecasting.market.price_record import PriceRecord, record_prices
 from forecasting.nn.adapters import Tune
 from forecasting.training.card import model_card
 from forecasting.training.checkpoints import (
@@ -24,6 +25,7 @@ from forecasting.training.checkpoints import (
     interrupted_run,
     require_free,
 )
+from forecasting.training.environment import environment
 from forecasting.training.examples import (
     Examples,
     Pretrained,
@@ -35,6 +37,12 @@ from forecasting.training.fit import Fit, fit
 from forecasting.training.tracking import Run, open_run, provenance
 
 TWIN_RECIPE = "gru-twin"
+PRICES = "prices"
+"""Name of the run's file that says which prices it was made on; see `PriceRecord`."""
+FORECASTS = "forecasts"
+"""Name of the run's table of the model's forecasts from the first validation bar on."""
+ENVIRONMENT = "environment."
+"""What the parameters begin with that say what the run was computed with."""
 
 
 def train(
@@ -95,10 +103,12 @@ def train(
     examples = prepare(recipe, prices, start)
     if resume:
         _require_same(folder, recipe, examples.corpus)
+    record = record_prices(prices)
     # From here on only a crash or an interrupt stops it, and `resume` continues after both.
     with open_run(recipe.name, interrupted if resume else None, parent=parent) as run:
         if run.run_id != interrupted:
-            run.log_params(_parameters(recipe, examples.corpus))
+            run.log_params(_parameters(recipe, examples.corpus, record, start))
+            run.log_json(record.to_dict(), PRICES)
         claim(folder, run.run_id, resume=resume)
         train_one = partial(_train_one, run=run, resume=resume, progress=progress)
         train_one(recipe, examples, folder, start=start)
@@ -107,7 +117,7 @@ def train(
             train_one(twin_recipe(recipe), alone, folder / TWIN_FOLDER, prefix="twin_")
         model = load_forecaster(folder)
         fresh = model.forecast(prices).between(examples.dates.validation_start)
-        run.log_table(fresh.to_frame(), "forecasts")
+        run.log_table(fresh.to_frame(), FORECASTS)
         run.log_model(folder)
     (folder / RUN_FILE).unlink()
     return model
@@ -121,7 +131,10 @@ def twin_recipe(recipe: Recipe) -> Recipe:
     network = twin.network.model_copy(
         update={name: getattr(recipe.network, name) for name in same_network}
     )
-    same = ("context_length", "batch_size", "max_steps", "validate_every", "patience", "seed")
+    same = (
+        *("context_length", "batch_size", "max_steps", "sampling"),
+        *("validate_every", "patience", "seed"),
+    )
     shared = {name: getattr(recipe.training, name) for name in same}
     training = twin.training.model_copy(update=shared)
     return twin.model_copy(update={"data": recipe.data, "network": network, "training": training})
@@ -199,7 +212,9 @@ def _metrics(recipe: Recipe, fitted: Fit, run: Run, seconds: float) -> dict[str,
     }
 
 
-def _parameters(recipe: Recipe, corpus: Corpus) -> dict[str, Any]:
+def _parameters(
+    recipe: Recipe, corpus: Corpus, record: PriceRecord, start: Pretrained | None
+) -> dict[str, Any]:
     """The resolved recipe, the data's identity and the start as flat MLflow parameters."""
     tree = recipe.model_dump(mode="json")
     flat = {"recipe": tree.pop("name")}
@@ -207,11 +222,20 @@ def _parameters(recipe: Recipe, corpus: Corpus) -> dict[str, Any]:
         flat |= {f"{section}.{key}": value for key, value in values.items()}
     for origin in corpus.parents[-1:]:
         flat |= {"from_model": origin.name, "from_weights": origin.weights, "tune": origin.tune}
+    if start is not None and start.model.folder is not None:
+        flat |= {"from_folder": str(start.model.folder.resolve())}
+        flat |= {"from_run": start.model.files.metrics.get("mlflow_run_id", "unknown")}
+    if corpus.universe is not None:
+        flat |= {"data.universe": corpus.universe}
+    if record.request is not None and record.request.quarantine is not None:
+        flat |= {"data.quarantine": record.request.quarantine.sha256}
     return flat | {
         "data.source": corpus.source,
+        "data.request": record.request.source if record.request else "memory",
         "data.vintage": corpus.vintage,
         "data.n_tickers": len(corpus.tickers),
         "data.resolved_features": corpus.features,
         "data.resolved_test_start": corpus.test_start,
         **provenance(),
+        **{f"{ENVIRONMENT}{name}": value for name, value in environment().items()},
     }

@@ -1,21 +1,19 @@
-"""Training windows as slices of one table, drawn as a pure function of (seed, step).
-
-Because the windows of a step depend on nothing but the seed and the step's number, a resumed run
-sees exactly the windows that an uninterrupted one would have seen.
+"""Training windows as offsets into one table; targets are computed with each batch.
 
 A network that looks across tickers gets windows of different tickers that end on one date.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from forecasting.market.sequences import Sequences
+from forecasting.market.tables.feature_table import FeatureTable, runs
 
 
 class Batch(NamedTuple):
@@ -33,22 +31,51 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Windows:
-    """Windows of equal length over the rows of a `Sequences`.
+    """Windows of equal length over the rows of a table; without prices, and so cheap to send.
 
     Attributes:
-        sequences: The table.
+        table: Features and log prices.
+        horizons: Bars ahead of the targets.
         usable: Rows whose targets may be learnt from; elsewhere the target is masked.
         length: Bars in a window; shorter histories are padded on the right with masked rows.
+        stride: Rows from a window to the next. A ticker's windows are laid out from its last usable
+            row back, so that at most its oldest `stride - 1` rows are in none.
+        tasks: Targets of what is learnt beside the return.
     """
 
-    sequences: Sequences
+    table: FeatureTable
+    horizons: tuple[int, ...]
     usable: Bool[np.ndarray, " row"]
     length: int
+    stride: int = 1
+    tasks: dict[str, Float[np.ndarray, "row horizon"]] = field(default_factory=dict)
+
+    @classmethod
+    def over(
+        cls,
+        sequences: Sequences,
+        usable: Bool[np.ndarray, " row"],
+        length: int,
+        stride: int = 1,
+    ) -> "Windows":
+        """The windows over the rows of a panel's sequences."""
+        return cls(sequences.table, sequences.horizons, usable, length, stride, sequences.tasks)
 
     def slices(self, ticker: int) -> range:
         """First rows of all windows of one ticker that end at or before its last usable row."""
-        first, stop = self.sequences.rows(ticker).start, self._usable_stop(ticker)
-        return range(first, max(first, stop - self.length) + 1) if stop > first else range(0)
+        first, stop = self.table.rows(ticker).start, self._usable_stop[ticker]
+        if stop <= first:
+            return range(0)
+        last = max(first, stop - self.length)
+        return range(first + (last - first) % self.stride, last + 1, self.stride)
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    def starts(self, numbers: Int[np.ndarray, " window"]) -> Int[np.ndarray, " window"]:
+        """First rows of windows by their number, ticker after ticker, from 0 to their count."""
+        ticker = np.searchsorted(self._ends, numbers, side="right")
+        return self._last_starts[ticker] - (self._ends[ticker] - 1 - numbers) * self.stride
 
     def across(self, start: int) -> tuple[Int[np.ndarray, " window"], int]:
         """The windows of all tickers over the dates of one window of `slices`.
@@ -60,15 +87,15 @@ class Windows:
             First rows, at most one a ticker: of its last `length` bars up to the window's last one.
             A ticker that has no bar on these dates has none. And the index of that last bar.
         """
-        table = self.sequences
-        end = min(start + self.length, self._usable_stop(int(table.ticker[start]))) - 1
-        since, until = int(table.origin[start]), int(table.origin[end])
+        table = self.table
+        [ticker] = table.ticker(np.array([start]))
+        last = min(start + self.length, self._usable_stop[ticker]) - 1
+        since, until = (int(time) for time in table.origin(np.array([start, last])))
         starts = []
-        for k in range(len(table.panel.tickers)):
-            rows = table.rows(k)
-            stop = rows.start + int(np.searchsorted(table.origin[rows], until, side="right"))
-            if stop > rows.start and table.origin[stop - 1] >= since:
-                starts.append(max(rows.start, stop - self.length))
+        for k in range(table.n_tickers):
+            first, stop = table.rows(k).start, table.stop(k, until)
+            if stop > max(first, table.stop(k, since - 1)):
+                starts.append(max(first, stop - self.length))
         return np.array(starts, dtype=np.int64), until
 
     def batch(self, starts: Int[np.ndarray, " window"], until: int | None = None) -> Batch:
@@ -78,77 +105,65 @@ class Windows:
             starts: First rows.
             until: Index of the last bar that is shown; later ones become padding.
         """
-        table = self.sequences
-        if until is None:
-            until = len(table.panel.times) - 1
-        shape = (len(starts), self.length, len(table.horizons))
-        features = np.zeros((*shape[:2], table.features.shape[1]), np.float32)
-        targets = np.full(shape, np.nan, np.float32)
-        tasks = {task: np.full(shape, np.nan, np.float32) for task in table.tasks}
-        bar = np.full(shape[:2], -1)
-        for i, start in enumerate(starts):
-            stop = min(start + self.length, int(table.offsets[table.ticker[start] + 1]))
-            stop = start + int(np.searchsorted(table.origin[start:stop], until, side="right"))
-            rows = slice(start, stop)
-            features[i, : stop - start] = table.features[rows]
-            bar[i, : stop - start] = table.origin[rows]
-            usable = self.usable[rows, None]
-            targets[i, : stop - start] = np.where(usable, table.targets[rows], np.nan)
-            for task, values in table.tasks.items():
-                tasks[task][i, : stop - start] = np.where(usable, values[rows], np.nan)
+        features, bar, usable, targets = self._gather(starts)
+        table = self.table
+        shown = np.arange(self.length) < (table.offsets[table.ticker(starts) + 1] - starts)[:, None]
+        if until is not None:
+            shown &= bar <= until
+        features[~shown] = 0.0
+        masked_out = ~(shown & usable)
+
+        def masked(values: np.ndarray) -> Tensor:
+            values = values.astype(np.float32)
+            values[masked_out] = np.nan
+            return torch.from_numpy(values)
+
+        rows = np.minimum(starts[:, None] + np.arange(self.length), len(self.usable) - 1)
         return Batch(
             torch.from_numpy(features),
-            torch.from_numpy(targets),
-            torch.from_numpy(bar),
-            {task: torch.from_numpy(values) for task, values in tasks.items()},
+            masked(targets),
+            torch.from_numpy(np.where(shown, bar, -1).astype(np.int64)),
+            {task: masked(values[rows]) for task, values in self.tasks.items()},
         )
 
-    def _usable_stop(self, ticker: int) -> int:
-        """The row after a ticker's last usable one; its first row if it has none."""
-        rows = self.sequences.rows(ticker)
-        usable = np.flatnonzero(self.usable[rows])
-        return rows.start + (int(usable[-1]) + 1 if len(usable) else 0)
+    def _gather(
+        self, starts: Int[np.ndarray, " window"]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Features, bars, which rows are usable, and targets; anything behind a ticker's end."""
+        table, length = self.table, self.length
+        ticker = table.ticker(starts)
+        if table.in_one_run(starts, ticker, length, max(self.horizons)):
+            return (
+                runs(table.features, length)[starts],
+                runs(table.time, length)[table.bar[starts]],
+                runs(self.usable, length)[starts],
+                table.run_targets(starts, ticker, length, self.horizons),
+            )
+        last = (table.offsets[ticker + 1] - 1)[:, None]
+        rows = np.minimum(starts[:, None] + np.arange(length), last)
+        targets = table.targets(rows, ticker[:, None], self.horizons)
+        return table.features[rows], table.origin(rows), self.usable[rows], targets
 
+    @cached_property
+    def _usable_stop(self) -> list[int]:
+        """The row after each ticker's last usable one; its first row if it has none."""
+        stops = []
+        for k in range(self.table.n_tickers):
+            rows = self.table.rows(k)
+            backwards = self.usable[rows][::-1]
+            stops.append(rows.stop - int(backwards.argmax()) if backwards.any() else rows.start)
+        return stops
 
-class WindowLoader:
-    """The batches of one epoch: `steps` random draws of windows.
+    @cached_property
+    def _ends(self) -> Int[np.ndarray, " ticker"]:
+        """Number of windows of each ticker and all before it."""
+        return np.cumsum([len(self.slices(k)) for k in range(self.table.n_tickers)])
 
-    Tickers are drawn in proportion to their number of windows, so that each bar is about equally
-    likely, and a window's start is uniform.
-
-    With `across` one window is drawn in this way, and the batch is that of all tickers over its
-    dates; of more than `batch_size` as many, at random. No ticker is in it twice.
-    """
-
-    def __init__(
-        self,
-        windows: Windows,
-        *,
-        batch_size: int,
-        first_step: int,
-        steps: int,
-        seed: int,
-        across: bool = False,
-    ) -> None:
-        self.windows = windows
-        self.batch_size = batch_size
-        self.step_numbers = range(first_step, first_step + steps)
-        self.seed = seed
-        self.across = across
-        ranges = [windows.slices(k) for k in range(len(windows.sequences.panel.tickers))]
-        self._starts = np.concatenate([np.asarray(r, dtype=np.int64) for r in ranges])
-
-    def __len__(self) -> int:
-        return len(self.step_numbers)
-
-    def __iter__(self) -> Iterator[Batch]:
-        for step in self.step_numbers:
-            draw = np.random.default_rng([self.seed, step])
-            if self.across:
-                starts, until = self.windows.across(int(draw.choice(self._starts)))
-                yield self.windows.batch(draw.permutation(starts)[: self.batch_size], until)
-            else:
-                yield self.windows.batch(draw.choice(self._starts, self.batch_size))
+    @cached_property
+    def _last_starts(self) -> Int[np.ndarray, " ticker"]:
+        """First row of each ticker's last window; 0 where it has none."""
+        ranges = [self.slices(k) for k in range(self.table.n_tickers)]
+        return np.array([each[-1] if each else 0 for each in ranges], dtype=np.int64)
 
 
 def evaluation_starts(windows: Windows, context_length: int) -> Int[np.ndarray, " window"]:
@@ -157,19 +172,19 @@ def evaluation_starts(windows: Windows, context_length: int) -> Int[np.ndarray, 
     The length of `windows` must cover context and usable rows; see `evaluation_length`.
     """
     starts = []
-    for k in range(len(windows.sequences.panel.tickers)):
-        rows = windows.sequences.rows(k)
+    for k in range(windows.table.n_tickers):
+        rows = windows.table.rows(k)
         usable = np.flatnonzero(windows.usable[rows])
         if len(usable):
             starts.append(max(rows.start, rows.start + int(usable[0]) - context_length))
     return np.array(starts, dtype=np.int64)
 
 
-def evaluation_length(sequences: Sequences, usable: np.ndarray, context_length: int) -> int:
+def evaluation_length(table: FeatureTable, usable: np.ndarray, context_length: int) -> int:
     """Window length that holds every ticker's usable rows and their context."""
     spans = []
-    for k in range(len(sequences.panel.tickers)):
-        inside = np.flatnonzero(usable[sequences.rows(k)])
+    for k in range(table.n_tickers):
+        inside = np.flatnonzero(usable[table.rows(k)])
         if len(inside):
             spans.append(int(inside[-1] - inside[0]) + 1)
     return max(spans) + context_length

@@ -19,6 +19,7 @@ from forecasting.forecast.forecast import Forecast
 from forecasting.forecaster.network_forecaster import NetworkForecaster, load_forecaster
 from forecasting.market.panel import Panel, day, start_of
 from forecasting.market.sequences import make_sequences
+from forecasting.market.survivorship import survivorship
 from forecasting.nn.sizes import sizes
 from forecasting.workflow.comparison import Comparison, gain_table, seed_table
 from forecasting.workflow.comparison_run import log_comparison, open_comparison
@@ -132,7 +133,7 @@ def _fit_baselines(
     """Forecasts from `start` on of the baselines, fitted on labels known before it."""
     decay = model.files.recipe.data.volatility_decay
     sequences = make_sequences(
-        prices, variant=model.corpus.features, horizons=model.horizons, decay=decay
+        prices, variant=f"{model.corpus.features}+close", horizons=model.horizons, decay=decay
     )
     rows = sequences.label_end.max(axis=1) < start_of(prices.times, start)
     return forecast_baselines(sequences, rows, start, decay=decay, progress=say)
@@ -214,4 +215,5 @@ def _notes(
     others = gains[gains["forecaster"] != EwmaT.name]  # its test is the reference's, mirrored
     tests = int(gains["p"].notna().sum() + others["reference_p"].notna().sum())
     luck = f"about 2.5 % of them ({0.025 * tests:.1f}) would say BEATS by luck alone."
-    return [*notes, f"{tests} verdicts at two-sided 5 %: {luck}"]
+    universe = [] if prices.member is None else [survivorship(prices.between(start))]
+    return [*universe, *notes, f"{tests} verdicts at two-sided 5 %: {luck}"]

@@ -222,7 +222,7 @@ def _evaluate(
         start=first,
         tickers=tickers,
         rivals=rivals,
-        variant=model.corpus.features,
+        variant=f"{model.corpus.features}+close",
         decay=model.files.recipe.data.volatility_decay,
         notes=notes,
         progress=progress,

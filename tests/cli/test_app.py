@@ -11,6 +11,7 @@ from forecasting.cli import app
 from forecasting.workflow import judging
 
 VERBS = ("fetch", "train", "evaluate", "forecast", "backtest", "report", "compare", "models")
+VERBS += ("rerun", "features")
 
 
 def python(*arguments: str) -> subprocess.CompletedProcess[str]:

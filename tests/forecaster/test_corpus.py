@@ -1,15 +1,18 @@
 """The corpus manifest: exactly what was seen, and the lock on it."""
 
+import hashlib
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from market.universes import FOREVER, day_of, universe
 
 from forecasting.forecaster.corpus import Corpus, Parent, describe_corpus
 from forecasting.market.features import feature_names
-from forecasting.market.panel import Panel
+from forecasting.market.panel import QUOTED_COLUMNS, Panel
 from forecasting.market.sequences import make_sequences
 from forecasting.market.splits import resolve_dates
+from forecasting.market.universe import Spell
 
 
 @pytest.fixture
@@ -19,7 +22,7 @@ def corpus(prices: Panel) -> Corpus:
 
 def test_the_manifest_says_what_was_seen(corpus, prices):
     assert corpus.tickers == prices.tickers
-    assert corpus.vintage == prices.vintage
+    assert (corpus.vintage, corpus.universe) == (prices.vintage, None)
     assert (corpus.source, corpus.interval) == (prices.source, "1d")
     assert corpus.feature_names == feature_names(corpus.features) == feature_names("ohlcv")
     assert np.datetime64(corpus.validation_start) == prices.times[360]
@@ -47,6 +50,24 @@ def test_the_hash_of_a_ticker_is_of_what_was_seen_only(corpus, prices):
     values[419, 1] *= 1.01
     changed = hashes(replace(prices, values=values))
     assert [a == b for a, b in zip(changed, own, strict=True)] == [True, False, True, True]
+
+
+def test_the_hash_of_a_ticker_is_of_quoted_prices_where_there_are_no_others(corpus, prices):
+    rows = np.flatnonzero(prices.mask[:420, 0])
+    times, quoted = prices.times[rows], prices.values[rows, 0, : len(QUOTED_COLUMNS)]
+    digest = hashlib.sha256(times.tobytes() + quoted.tobytes())
+    assert corpus.members["AAA"].sha256 == digest.hexdigest()
+
+
+def test_members_of_a_universe_are_what_was_seen(prices):
+    table = universe(
+        *(Spell(ticker, FOREVER, None) for ticker in ("AAA", "BBB")),
+        Spell("CCC", day_of(prices, 450), None),
+    )
+    marked = table.apply(prices)
+    made = describe_corpus(make_sequences(marked), resolve_dates(marked, 0.6, 0.7))
+    assert made.tickers == ("AAA", "BBB")
+    assert made.universe == table.sha256
 
 
 def test_a_ticker_listed_after_the_test_began_is_no_member(prices):

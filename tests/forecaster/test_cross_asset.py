@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 from conftest import TINY
-from future import KINDS, change_future
+from future import KINDS, change_future, change_future_members
+from market.universes import roster
 
 from forecasting.config import Recipe, load_recipe
 from forecasting.forecast.forecast import Forecast
@@ -128,3 +129,19 @@ def test_training_from_the_same_seed_gives_the_same_weights(recipe, model, price
     found = load_forecaster(tmp_path / "again").network.state_dict()
     kept = load_forecaster(model.folder).network.state_dict()
     assert all(torch.equal(found[name], value) for name, value in kept.items())
+
+
+@pytest.mark.parametrize("kind", ["shuffled", "nobody", "everybody"])
+def test_who_is_no_member_is_not_looked_at(model, prices, kind):
+    """Neither the market's means nor the attention know who will join."""
+    marked = roster(prices).apply(prices)
+    after = 420
+    changed = change_future_members(marked, after, kind)
+    found, expected = model.forecast(changed), model.forecast(marked)
+    assert expected.mask[START:].sum() < model.forecast(prices).mask[START:].sum()
+    np.testing.assert_array_equal(found.mask[: after + 1], expected.mask[: after + 1])
+    past = slice(after + 1)
+    assert_equal(found.between(None, prices.times[after]), expected, past)
+    stream = StreamingForecaster(model)
+    stream.start(marked.at(slice(START)))
+    assert_equal(stream.advance(marked.at(slice(START, None))), expected, slice(START, None))

@@ -20,7 +20,7 @@ from forecasting.forecaster.network_forecaster import (
 )
 from forecasting.market.panel import Panel
 from forecasting.market.sequences import make_sequences
-from forecasting.market.simulated import simulate
+from forecasting.market.simulation import simulate
 
 
 @pytest.fixture(scope="module")

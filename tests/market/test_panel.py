@@ -1,3 +1,6 @@
+import hashlib
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -65,7 +68,7 @@ def test_no_frames() -> None:
 
 def test_wrong_shapes_are_a_programming_mistake() -> None:
     times = pd.bdate_range("2020-01-01", periods=3).to_numpy()
-    with pytest.raises(ValueError, match=r"values have shape \(2, 1, 8\), expected \(3, 1, 8\)"):
+    with pytest.raises(ValueError, match=r"values have shape \(2, 1, 10\), expected \(3, 1, 10\)"):
         Panel(times, ("AAA",), np.ones((2, 1, len(COLUMNS))))
 
 
@@ -126,6 +129,12 @@ def test_between_outside(prices: Panel) -> None:
         prices.between("2030-01-01")
 
 
+def test_equal_prices_have_one_vintage_whatever_the_sign_of_zero(prices: Panel) -> None:
+    plus, minus = prices.values.copy(), prices.values.copy()
+    plus[3, 0, COLUMNS.index("dividend")], minus[3, 0, COLUMNS.index("dividend")] = 0.0, -0.0
+    assert replace(prices, values=plus).vintage == replace(prices, values=minus).vintage
+
+
 def test_vintage_tells_any_change(prices: Panel) -> None:
     frames = make_frames()
     assert Panel.from_frames(frames, source="elsewhere").vintage == prices.vintage
@@ -145,3 +154,11 @@ def test_vintage_tells_any_change(prices: Panel) -> None:
 def test_bars_per_year(prices: Panel) -> None:
     assert prices.bars_per_year == pytest.approx(260.9, abs=0.5)
     assert np.isnan(Panel.from_frames({"AAA": frame([1.0])}).bars_per_year)
+
+
+def test_the_vintage_of_quoted_prices_knows_no_computed_columns(prices: Panel) -> None:
+    """Vintages that were written down before the computed columns came are still found."""
+    digest = hashlib.sha256("\x00".join((prices.interval, *prices.tickers)).encode())
+    digest.update(prices.times.astype("datetime64[ns]").tobytes())
+    digest.update(prices.values[:, :, :8].tobytes())
+    assert prices.vintage == digest.hexdigest()

@@ -6,7 +6,7 @@ import pytest
 from forecasting.market.features import compute_features
 from forecasting.market.panel import Panel
 from forecasting.market.sequences import make_sequences
-from forecasting.market.simulated import simulate
+from forecasting.market.simulation import simulate
 from forecasting.market.splits import resolve_dates, split_rows
 from forecasting.market.targets import range_variance_targets, rank_targets, scaled_targets
 
@@ -29,6 +29,16 @@ def test_a_window_is_a_view(prices):
     table = make_sequences(prices)
     assert np.shares_memory(table.features[10:50], table.features)
     assert table.features.flags.c_contiguous
+
+
+@pytest.mark.parametrize("tasks", [(), ("rank", "range_variance")])
+def test_a_table_on_disk_makes_the_same_sequences(halted, tasks):
+    memory, disk = (make_sequences(halted, tasks=tasks, mapped=mapped) for mapped in (False, True))
+    np.testing.assert_allclose(disk.features, memory.features, rtol=1e-6, atol=1e-6)
+    for name in ("volatility", "targets", "label_end", "origin", "offsets", "ticker"):
+        np.testing.assert_allclose(getattr(disk, name), getattr(memory, name), rtol=1e-12)
+    for task in tasks:
+        np.testing.assert_array_equal(disk.tasks[task], memory.tasks[task])
 
 
 def test_to_grid_puts_values_back(prices):
@@ -76,6 +86,8 @@ def test_tasks_are_laid_out_as_the_targets_are(halted, tasks):
     assert set(table.tasks) == set(tasks)
     for task, found in table.tasks.items():
         np.testing.assert_array_equal(found, want[task][cells])
+    np.testing.assert_array_equal(table.targets, targets[cells])
+    np.testing.assert_array_equal(table.last_label, table.label_end.max(axis=1))
     np.testing.assert_array_equal(table.label_end, (known if "rank" in tasks else label_end)[cells])
     for name in ("features", "volatility", "targets", "origin", "offsets"):
         np.testing.assert_array_equal(getattr(table, name), getattr(plain, name))

@@ -6,7 +6,7 @@ from future import KINDS, change_future
 
 from forecasting.market.features import compute_features
 from forecasting.market.panel import Panel
-from forecasting.market.simulated import simulate
+from forecasting.market.simulation import simulate
 from forecasting.market.targets import (
     LEAST_RANKED,
     future_log_returns,

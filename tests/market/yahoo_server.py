@@ -5,9 +5,9 @@ The real yfinance and curl run against it, with their cookies, crumbs and hard-c
 """
 
 import datetime as dt
-import json
 import ssl
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,23 +16,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-import numpy as np
-import pandas as pd
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-
-ZONE = "America/New_York"
-NOT_FOUND = {"code": "Not Found", "description": "No data found, symbol may be delisted"}
-
-
-@dataclass
-class Reply:
-    """One HTTP answer."""
-
-    status: int
-    body: bytes
+from market.yahoo_charts import NOT_FOUND, Reply, between, chart_reply
 
 
 @dataclass
@@ -40,102 +28,46 @@ class FakeYahoo:
     """What the server knows, and what it was asked.
 
     Attributes:
-        charts: Symbol to chart result.
+        charts: Symbol, or `SYMBOL 5m` for intraday bars, to chart result.
         failures: Symbol to answers that come first, one a chart request with dates.
+        requests: Paths of all requests, in order.
         asked: Symbols of the chart requests with dates, in order.
         spans: Their first second and the one after their last.
+        on_ask: Called with the symbol at each of them.
     """
 
     charts: dict[str, dict] = field(default_factory=dict)
     failures: dict[str, list[Reply]] = field(default_factory=dict)
+    requests: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     spans: list[tuple[int, int]] = field(default_factory=list)
+    on_ask: Callable[[str], None] = lambda symbol: None
     environment: dict[str, str] = field(default_factory=dict)
 
     def answer(self, target: str) -> Reply:
         url = urlsplit(target)
+        self.requests.append(url.path)
         if url.path.endswith("/getcrumb"):
             return Reply(200, b"crumb")
         if not url.path.startswith("/v8/finance/chart/"):
             return Reply(404, b"")
         symbol = url.path.rsplit("/", 1)[1].replace("%5E", "^").replace("%3D", "=")
         query = parse_qs(url.query)
+        interval = query["interval"][0]
         # yfinance asks first for one day, to learn the zone, and tries each failure twice.
-        if "period1" in query:
-            self.asked.append(symbol)
-            self.spans.append((int(query["period1"][0]), int(query["period2"][0])))
-            if self.failures.get(symbol):
-                return self.failures[symbol].pop(0)
-        chart = self.charts.get(symbol)
-        if chart is None:
-            return _chart(404, None, NOT_FOUND)
-        return _chart(200, [chart], None)
-
-
-def make_chart(
-    days: pd.DatetimeIndex,
-    *,
-    dividends: dict[str, float] | None = None,
-    splits: dict[str, tuple[int, int]] | None = None,
-    null: tuple[int, ...] = (),
-    session_end: pd.Timestamp | None = None,
-) -> dict:
-    """A chart result with one bar a day, opening at 9:30 New York time."""
-    stamps = [_opening(day) for day in days]
-    close = np.round(50 * np.exp(np.cumsum(np.sin(np.arange(len(days))) / 50)), 2)
-    blank = set(null)
-
-    def listed(values: np.ndarray) -> list:
-        return [None if k in blank else float(value) for k, value in enumerate(values)]
-
-    end = session_end or pd.Timestamp.now("UTC").floor("s") - pd.Timedelta(hours=5)
-    period = {"timezone": "EST", "gmtoffset": -18000, "end": int(end.timestamp())}
-    period["start"] = period["end"] - 23_400
-    quote = {
-        "open": listed(close * 1.001),
-        "high": listed(close * 1.01),
-        "low": listed(close * 0.99),
-        "close": listed(close),
-        "volume": [None if k in blank else 1000 + k for k in range(len(days))],
-    }
-    events: dict[str, dict] = {
-        "dividends": {
-            str(_opening(pd.Timestamp(day))): {
-                "amount": amount,
-                "date": _opening(pd.Timestamp(day)),
-            }
-            for day, amount in (dividends or {}).items()
-        },
-        "splits": {
-            str(_opening(pd.Timestamp(day))): {
-                "date": _opening(pd.Timestamp(day)),
-                "numerator": numerator,
-                "denominator": denominator,
-                "splitRatio": f"{numerator}:{denominator}",
-            }
-            for day, (numerator, denominator) in (splits or {}).items()
-        },
-    }
-    return {
-        "meta": {
-            "currency": "USD",
-            "symbol": "ANY",
-            "instrumentType": "EQUITY",
-            "exchangeTimezoneName": ZONE,
-            "timezone": "EST",
-            "gmtoffset": -18000,
-            "firstTradeDate": stamps[0],
-            "regularMarketTime": stamps[-1],
-            "regularMarketPrice": float(close[-1]),
-            "priceHint": 2,
-            "currentTradingPeriod": {name: dict(period) for name in ("pre", "regular", "post")},
-            "validRanges": ["1d", "5d", "1mo", "max"],
-            "dataGranularity": "1d",
-        },
-        "timestamp": stamps,
-        "indicators": {"quote": [quote], "adjclose": [{"adjclose": listed(close * 0.9)}]},
-        "events": {name: event for name, event in events.items() if event},
-    }
+        if "period1" not in query:
+            known = [each for key, each in self.charts.items() if key.split()[0] == symbol]
+            return chart_reply(200, known[:1], None) if known else chart_reply(404, None, NOT_FOUND)
+        chart = self.charts.get(symbol if interval == "1d" else f"{symbol} {interval}")
+        span = (int(query["period1"][0]), int(query["period2"][0]))
+        self.asked.append(symbol)
+        self.spans.append(span)
+        self.on_ask(symbol)
+        if self.failures.get(symbol):
+            return self.failures[symbol].pop(0)
+        return (
+            chart_reply(404, None, NOT_FOUND) if chart is None else between(chart, *span, interval)
+        )
 
 
 def through_proxy(port: int) -> dict[str, str]:
@@ -200,14 +132,18 @@ def _handler(
 
         def do_GET(self) -> None:
             reply = answer(self.path)
+            time.sleep(reply.delay_s)
             self.send_response(reply.status)
-            self.send_header("Content-Length", str(len(reply.body)))
+            self.send_header("Content-Length", str(len(reply.body) + reply.missing_bytes))
+            for name, value in reply.headers.items():
+                self.send_header(name, value)
             expires = dt.datetime.now(dt.UTC) + dt.timedelta(days=300)
             until = f"{expires:%a, %d %b %Y %H:%M:%S} GMT"
             cookie = f"A3=made-up; Domain=.yahoo.com; Path=/; Expires={until}"
             self.send_header("Set-Cookie", cookie)
             self.end_headers()
             self.wfile.write(reply.body)
+            self.close_connection = reply.missing_bytes > 0
 
         def finish(self) -> None:
             super().finish()
@@ -217,14 +153,6 @@ def _handler(
             pass
 
     return Handler
-
-
-def _chart(status: int, result: list | None, error: dict | None) -> Reply:
-    return Reply(status, json.dumps({"chart": {"result": result, "error": error}}).encode())
-
-
-def _opening(day: pd.Timestamp) -> int:
-    return int((day.normalize() + pd.Timedelta(hours=9.5)).tz_localize(ZONE).timestamp())
 
 
 def _make_certificate(folder: Path) -> Path:

@@ -8,7 +8,7 @@ import pytest
 
 from forecasting.config import Recipe, load_recipe
 from forecasting.market.panel import Panel
-from forecasting.market.simulated import simulate
+from forecasting.market.simulation import simulate
 from forecasting.training.examples import Examples, prepare
 from forecasting.training.train import train
 

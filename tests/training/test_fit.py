@@ -262,7 +262,7 @@ def test_a_constant_feature_is_only_centred(recipe, examples, tmp_path):
     features[:, 0] = np.float32(0.1)
     fitted = fit(
         changed(recipe, max_steps=3),
-        replace(examples.sequences, features=features),
+        replace(examples.sequences, table=replace(examples.sequences.table, features=features)),
         examples.split,
         checkpoints=tmp_path / "a",
         progress=False,

@@ -20,7 +20,7 @@ from forecasting.forecaster.network_forecaster import (
     network_law,
 )
 from forecasting.market.panel import COLUMNS, Panel
-from forecasting.market.simulated import simulate
+from forecasting.market.simulation import simulate
 from forecasting.nn.adapters import Tune
 from forecasting.training import train as train_module
 from forecasting.training.checkpoints import RUN_FILE

@@ -14,7 +14,7 @@ from training.folders import Killed, assert_same_weights, contents
 
 from forecasting.errors import ConfigError, ModelFileError
 from forecasting.forecaster.model_folder import WEIGHTS
-from forecasting.market.simulated import simulate
+from forecasting.market.simulation import simulate
 from forecasting.training import train as train_module
 from forecasting.training.checkpoints import RUN_FILE
 from forecasting.training.tracking import Run
@@ -109,7 +109,7 @@ _SCRIPT = """
 import os, signal, sys, time
 from pathlib import Path
 from forecasting.config import load_recipe
-from forecasting.market.simulated import simulate
+from forecasting.market.simulation import simulate
 from forecasting.training.tracking import Run
 from forecasting.training.train import train
 

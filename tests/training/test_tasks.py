@@ -14,7 +14,7 @@ from training.conftest import SMALL
 from forecasting.config import Recipe, load_recipe
 from forecasting.forecaster.network_forecaster import NetworkForecaster, build_network
 from forecasting.market.panel import COLUMNS, Panel
-from forecasting.market.simulated import simulate
+from forecasting.market.simulation import simulate
 from forecasting.nn.network import ForecastNetwork
 from forecasting.training.examples import prepare
 from forecasting.training.fit import Fit, fit

@@ -74,13 +74,16 @@ def test_metrics_and_card_say_how_it_went(trained, recipe, market):
 
 def test_the_run_holds_recipe_data_and_commit(run, trained, recipe, market):
     params = run.data.params
-    assert not {"from_model", "tune"} & params.keys()
+    assert not {"from_model", "from_folder", "from_run", "tune"} & params.keys()
     assert (run.info.status, run.info.run_name) == ("FINISHED", "jamba-tiny")
     assert params["recipe"] == "jamba-tiny"
     assert params["network.hidden_size"] == "16"
     assert params["training.learning_rate"] == "0.003"
     assert params["data.vintage"] == market.vintage
     assert params["data.source"] == market.source
+    assert params["data.request"] == "memory"
+    assert params["environment.threads"] == str(torch.get_num_threads())
+    assert params["environment.torch"] == torch.__version__
     assert params["data.resolved_features"] == "ohlcv"
     assert params["data.resolved_test_start"] == load_forecaster(trained).corpus.test_start
     assert params["git_commit"] == load_forecaster(trained).files.metrics["git_commit"]

@@ -21,7 +21,8 @@ from scipy import signal
 from forecasting.errors import DataError
 from forecasting.evaluation.baselines.baseline import Baseline, Calibration, RowLaws
 from forecasting.forecast.student_t import StudentT
-from forecasting.market.bars import ticker_bars
+from forecasting.market.features import look_back
+from forecasting.market.features.history import ticker_bars
 from forecasting.market.sequences import VOLATILITY_DECAY, Sequences
 from forecasting.market.volatility import WARM_UP
 
@@ -176,15 +177,22 @@ def sum_variance(variance: Series, parameters: GjrParameters, horizon: int) -> S
 def _training_returns(
     sequences: Sequences, rows: Bool[np.ndarray, " row"], ticker: int, decay: float
 ) -> Series:
-    """Returns of one ticker from its first training row to the last label of its training rows."""
+    """Returns of one ticker from its first training row to the last label of its training rows.
+
+    Where these are too few because it joined the universe late, those of before, which were public.
+    """
     own = sequences.rows(ticker)
     mine = rows[own]
-    if not mine.any():
-        return np.array([])
-    first = sequences.origin[own][mine].min()
-    last = sequences.label_end[own][mine].max()
     origins, bars = ticker_bars(sequences.panel, ticker, decay)
-    return bars.log_return[(origins >= first) & (origins <= last)]
+    known = np.array([])
+    if mine.any():
+        first = sequences.origin[own][mine].min()
+        last = sequences.label_end[own][mine].max()
+        known = bars.log_return[(origins >= first) & (origins <= last)]
+    if sequences.panel.member is None or len(known) >= MIN_RETURNS or not rows.any():
+        return known
+    warm = np.arange(len(origins)) >= look_back(sequences.variant) - 1
+    return bars.log_return[warm & (origins <= sequences.label_end[rows].max())]
 
 
 def _return_scale(

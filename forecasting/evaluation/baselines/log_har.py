@@ -22,7 +22,7 @@ from forecasting.evaluation.baselines.baseline import (
     weighted_sum,
 )
 from forecasting.forecast.student_t import StudentT
-from forecasting.market.bars import ticker_bars
+from forecasting.market.features.history import ticker_bars
 from forecasting.market.sequences import VOLATILITY_DECAY, Sequences
 from forecasting.market.volatility import trailing_mean
 

@@ -6,7 +6,7 @@ from sklearn.linear_model import LinearRegression
 
 from forecasting.evaluation.baselines import EwmaT, LogHarT
 from forecasting.evaluation.baselines.log_har import future_log_variance, har_predictors
-from forecasting.market.bars import ticker_bars
+from forecasting.market.features.history import ticker_bars
 from forecasting.market.panel import Panel
 from forecasting.market.sequences import make_sequences
 

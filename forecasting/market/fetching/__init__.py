@@ -1,0 +1,1 @@
+"""From a network source into the store: many tickers, paced, resumable."""

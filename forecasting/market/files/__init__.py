@@ -1,0 +1,1 @@
+"""Prices in CSV and Parquet files of many layouts."""
