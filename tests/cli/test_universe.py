@@ -36,7 +36,7 @@ def test_evaluate(
     assert (done.code, done.err) == (0, "")
     assert SURVIVORS not in done.out
     assert "Universe: 4 tickers were members between" in words(done.out)
-    assert "1 of its 5 symbols have no prices here (GONE)" in words(done.out)
+    assert "1 of its 5 symbols has no prices here (GONE)" in words(done.out)
 
 
 def test_forecast(

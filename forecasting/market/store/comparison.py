@@ -49,7 +49,10 @@ Series = Float[np.ndarray, " bar"]
 
 @dataclass(frozen=True)
 class Revision:
-    """One value that is another one now, None where there is none."""
+    """One value that is another one now, None where there is none.
+
+    The old value is put on the new history's basis: a split or dividend is no revision.
+    """
 
     time: str
     column: str
@@ -141,7 +144,7 @@ def _rewritten(old: History, new: History, noise: float) -> list[Change | None]:
     return [
         _split(new, splits, times[:split_rows], 1 / divided),
         _bars("rescaled adjustment", times[:paid_rows], paid),
-        _revised(times, p, q, ~_same(expected, q, allowed)),
+        _revised(times, expected, q, ~_same(expected, q, allowed)),
     ]
 
 
