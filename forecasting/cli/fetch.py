@@ -41,7 +41,11 @@ def fetch(
         float, typer.Option(help="Requests a second; a source bans bursts.", min=0.01, max=10)
     ] = 1.0,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the last fetch: what did not arrive.")
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with the last fetch: what did not arrive. A newer fetch takes its place.",
+        ),
     ] = False,
     as_json: options.Json = False,
 ) -> None:

@@ -77,6 +77,7 @@ def train(
     doubts = resolved.network.doubts()
     with progress_line("loading", visible=not as_json):
         from forecasting.market.sources import load_prices
+        from forecasting.market.survivorship import survivorship
 
         panel = load_prices(
             prices,
@@ -102,9 +103,10 @@ def train(
         overwrite=overwrite,
         progress=not as_json,
     )
+    members = [] if panel.member is None else [survivorship(panel)]
     if as_json:
         metrics, corpus = model.files.metrics, model.corpus
-        notes = [*doubts, *corpus.notes()]
+        notes = [*doubts, *corpus.notes(), *members]
         print_json(
             {
                 "model": str(model.folder),
@@ -115,6 +117,7 @@ def train(
         )
         return
     _print_result(model)
+    print_notes(members)
     following = ["forecasting", "evaluate", str(model.folder), *(tickers or ()), "--prices", prices]
     for name, table in (("--quarantine", quarantine), ("--universe", universe)):
         following += [] if table is None else [name, str(table)]

@@ -78,6 +78,7 @@ def test_train_and_compare(
     source = ("--prices", price_file, *tables, *QUICK)
     made = forecasting("train", *source, "--out", tmp_path / "model", "--no-twin")
     assert made.code == 0, made.err
+    assert "1 of its 5 symbols has no prices here (GONE)" in words(made.out)
     following = made.out.splitlines()[-1]
     assert following.endswith(f"--quarantine {tables[3]} --universe {tables[1]}")
     place = ("--out", tmp_path / "all", "--recipes", "jamba-tiny", "--seeds", "1")

@@ -27,7 +27,7 @@ _EXPECTED = {
     "ic": "ic=0.05 (a decimal from 0 to 0.5)",
 }
 _PATTERNS = {
-    **dict.fromkeys(("tickers", "bars", "seed"), r"\d{1,9}"),
+    **dict.fromkeys(("tickers", "bars", "seed"), r"\d{1,18}"),
     "interval": "|".join(INTERVALS),
     "events": "[01]",
     "ic": r"0?\.\d{1,6}|0",
