@@ -265,7 +265,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "one bit": (flip_a_bit, "not that of its SHA-256"),
     "another tensor": (rewrite(lambda m, t: t["features.tail"].fill_(0)), "not that of its SHA"),
     "another header": (
-        rewrite(lambda m, t: m.update(header=m["header"].replace("AAA", "XXX"))),
+        rewrite(lambda m, t: m.update(header=m["header"].replace("AAA", "ZZZ"))),
         "not that of its SHA-256",
     ),
     "a later version": (

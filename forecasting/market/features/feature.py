@@ -87,11 +87,11 @@ class CrossSectional:
         return self.of.known
 
 
-def trailing_sum(quantity: Quantity, length: int) -> Callable[[History], Series]:
-    """asinh(sum_n of a return / (s sqrt n))."""
+def trailing_sum(quantity: Quantity, length: int, skip: int = 0) -> Callable[[History], Series]:
+    """asinh(sum_n of a return / (s sqrt n)), without the last `skip` bars."""
 
     def compute(bars: History) -> Series:
-        total = bars.trailing_mean(quantity, length) * length
+        total = bars.trailing_mean(quantity, length, skip=skip) * length
         return np.arcsinh(total / (bars.volatility * np.sqrt(length)))
 
     return compute

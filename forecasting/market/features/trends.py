@@ -12,17 +12,12 @@ _SKIP = 21
 
 def _momentum(length: int) -> Feature:
     n_summed = length - _SKIP
-
-    def compute(bars: History) -> Series:
-        total = bars.trailing_mean("log_return", n_summed, skip=_SKIP) * n_summed
-        return np.arcsinh(total / (bars.volatility * np.sqrt(n_summed)))
-
     return Feature(
         name=f"momentum_{length}",
         unit="asinh of s",
         look_back=length + 1,
         formula=f"asinh(sum_{n_summed} r_{{t-{_SKIP}}} / (s sqrt {n_summed}))",
-        compute=compute,
+        compute=trailing_sum("log_return", n_summed, skip=_SKIP),
         source="Jegadeesh & Titman 1993, J. Finance 48(1)",
     )
 
