@@ -35,7 +35,7 @@ def plot_finding(panel: Panel, finding: Finding, *, around: int = AROUND_BARS) -
     _draw_prices(axes[0], panel, shown, k)
     if with_volume:
         axes[1].bar(np.arange(len(shown)), volume / 1e6, color="#9aa5b1")
-        axes[1].set_ylabel("million shares", fontsize=8)
+        axes[1].set_ylabel("million\nshares", fontsize=8)
     first = min(around, start)
     for axis in axes:
         axis.axvspan(
