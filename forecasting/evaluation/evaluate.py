@@ -9,9 +9,9 @@ from jaxtyping import Bool
 
 from forecasting.errors import DataError
 from forecasting.evaluation.baselines import Baseline, EwmaT, GjrGarchT, LinearT, LogHarT
-from forecasting.evaluation.cells import Cells, common_cells
+from forecasting.evaluation.comparison.diebold_mariano import least_dates
 from forecasting.evaluation.evaluation import Evaluation
-from forecasting.evaluation.significance import least_dates
+from forecasting.evaluation.scores.cells import Cells, common_cells
 from forecasting.evaluation.tables import (
     location_table,
     pit_table,

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from forecasting.evaluation.evaluation import Evaluation
-from forecasting.evaluation.scores import LEVELS
+from forecasting.evaluation.scores.proper import LEVELS
 
 _MODEL_COLOR = "#1f5fa8"
 _RIVAL_COLORS = ("#8c8c8c", "#d08a2e", "#5b9a5b", "#a05a8c", "#3aa0a0", "#b04a4a")

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from forecasting.evaluation.cells import Cells
-from forecasting.evaluation.scores import date_means
-from forecasting.evaluation.significance import diebold_mariano, standard_error
+from forecasting.evaluation.comparison.diebold_mariano import diebold_mariano, standard_error
+from forecasting.evaluation.scores.cells import Cells
+from forecasting.evaluation.scores.date_means import date_means
 
 PIT_BINS = 20
 
@@ -63,7 +63,7 @@ def location_table(cells: Sequence[Cells], model: str) -> pd.DataFrame:
     """
     rows = []
     for part in cells:
-        error = date_means((part.returns - part.mean[model]) ** 2, part.date)
+        error = date_means((part.returns - part.laws[model].mean) ** 2, part.date)
         zero = date_means(part.returns**2, part.date)
         test = diebold_mariano(zero - error, part.horizon)
         rows.append(

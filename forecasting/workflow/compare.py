@@ -12,9 +12,9 @@ import pandas as pd
 from forecasting import paths
 from forecasting.config import Recipe, load_recipe
 from forecasting.evaluation.baselines import EwmaT
-from forecasting.evaluation.cells import Cells, common_cells
+from forecasting.evaluation.comparison.diebold_mariano import least_dates
 from forecasting.evaluation.evaluate import forecast_baselines
-from forecasting.evaluation.significance import least_dates
+from forecasting.evaluation.scores.cells import Cells, common_cells
 from forecasting.forecast.forecast import Forecast
 from forecasting.forecaster.network_forecaster import NetworkForecaster, load_forecaster
 from forecasting.market.panel import Panel, day, start_of

@@ -9,9 +9,9 @@ import pandas as pd
 from jaxtyping import Float
 
 from forecasting.evaluation.baselines import EwmaT
-from forecasting.evaluation.cells import Cells
+from forecasting.evaluation.comparison.diebold_mariano import diebold_mariano
 from forecasting.evaluation.evaluation import records
-from forecasting.evaluation.significance import diebold_mariano
+from forecasting.evaluation.scores.cells import Cells
 from forecasting.market.panel import day
 
 

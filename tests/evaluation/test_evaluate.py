@@ -11,7 +11,7 @@ from evaluation.forecasters import Seer, Volatility
 from forecasting.errors import DataError
 from forecasting.evaluation.evaluate import evaluate
 from forecasting.evaluation.evaluation import Evaluation
-from forecasting.evaluation.scores import score_cells
+from forecasting.evaluation.scores.proper import score_cells
 from forecasting.market.panel import Panel
 from forecasting.market.targets import future_log_returns
 

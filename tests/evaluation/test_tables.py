@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 from evaluation.forecasters import Volatility
 
-from forecasting.evaluation.cells import Cells, common_cells
+from forecasting.evaluation.scores.cells import Cells, common_cells
 from forecasting.evaluation.tables import location_table, pit_table
+from forecasting.forecast.student_t import StudentT
 from forecasting.market.panel import Panel
 
 
@@ -20,7 +21,7 @@ def cells_of(pit: np.ndarray) -> Cells:
         ticker=np.tile(np.arange(wide), n),
         returns=np.ones(pit.size),
         scores={"model": pd.DataFrame({"pit": pit.ravel()})},
-        mean={"model": np.full(pit.size, 0.1)},
+        laws={"model": StudentT(*(np.full(pit.size, x) for x in (0.1, 0.01, 5.0)))},
     )
 
 

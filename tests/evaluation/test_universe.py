@@ -5,8 +5,8 @@ import pytest
 from evaluation.forecasters import Volatility
 from market.universes import everybody, roster
 
-from forecasting.evaluation.cells import common_cells
 from forecasting.evaluation.evaluate import evaluate
+from forecasting.evaluation.scores.cells import common_cells
 from forecasting.market.panel import Panel
 from forecasting.market.simulation import simulate
 from forecasting.market.survivorship import MEMBERS

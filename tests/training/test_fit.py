@@ -15,7 +15,7 @@ from training.folders import Killed
 from forecasting.config import Recipe
 from forecasting.errors import ConfigError, DataError, ModelFileError
 from forecasting.evaluation.baselines import EwmaT
-from forecasting.evaluation.scores import score_cells
+from forecasting.evaluation.scores.proper import score_cells
 from forecasting.forecaster.network_forecaster import network_law
 from forecasting.training.examples import Examples, starting_laws
 from forecasting.training.fit import Fit, fit

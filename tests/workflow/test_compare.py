@@ -13,8 +13,8 @@ import torch
 import forecasting as fc
 from forecasting.config import load_recipe
 from forecasting.errors import ConfigError, DataError
-from forecasting.evaluation.cells import Cells
-from forecasting.evaluation.significance import diebold_mariano
+from forecasting.evaluation.comparison.diebold_mariano import diebold_mariano
+from forecasting.evaluation.scores.cells import Cells
 from forecasting.market.features import feature_names
 from forecasting.market.panel import Panel
 from forecasting.training.checkpoints import RUN_FILE

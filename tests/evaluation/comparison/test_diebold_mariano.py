@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from forecasting.evaluation.significance import (
+from forecasting.evaluation.comparison.diebold_mariano import (
     Comparison,
     bandwidth,
     diebold_mariano,

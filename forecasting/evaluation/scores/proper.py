@@ -6,7 +6,7 @@ and over dates second: tickers of one day share their shocks, days hardly do.
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from forecasting.forecast.law import Law
 
@@ -51,16 +51,3 @@ def covered(pit: Cells, level: float) -> Cells:
     """Whether the outcome fell into the central interval: 1, 0, or NaN where the PIT is NaN."""
     inside = (np.abs(pit - 0.5) <= level / 2).astype(float)
     return np.where(np.isnan(pit), np.nan, inside)
-
-
-def date_means(values: Cells, date: Int[np.ndarray, " cell"]) -> Float[np.ndarray, " date"]:
-    """Mean over the tickers of each date, dates ascending; NaN cells and empty dates are left out.
-
-    Args:
-        values: One value a cell.
-        date: Index of the cell's origin bar.
-    """
-    known = np.isfinite(values)
-    count = np.bincount(date[known])
-    total = np.bincount(date[known], weights=values[known])
-    return total[count > 0] / count[count > 0]

@@ -13,8 +13,10 @@ import pandas as pd
 from jaxtyping import Bool, Float, Int
 
 from forecasting.errors import DataError
-from forecasting.evaluation.scores import date_means, score_cells
+from forecasting.evaluation.scores.date_means import date_means
+from forecasting.evaluation.scores.proper import score_cells
 from forecasting.forecast.forecast import Forecast
+from forecasting.forecast.law import Law
 from forecasting.market.panel import Panel, day
 from forecasting.market.targets import future_log_returns
 
@@ -33,7 +35,7 @@ class Cells:
         ticker: Index of each cell's ticker.
         returns: What happened: log return over the next h bars, decimal.
         scores: Forecaster to its scores, one row a cell; see `score_cells`.
-        mean: Forecaster to the mean of its forecasts, decimal.
+        laws: Forecaster to its laws of the return, one a cell, decimal.
     """
 
     horizon: int
@@ -41,7 +43,7 @@ class Cells:
     ticker: Int[np.ndarray, " cell"]
     returns: Float[np.ndarray, " cell"]
     scores: dict[str, pd.DataFrame]
-    mean: dict[str, Float[np.ndarray, " cell"]]
+    laws: dict[str, Law]
 
     @property
     def n_dates(self) -> int:
@@ -97,7 +99,7 @@ def _score_horizon(
         ticker=at[1],
         returns=happened,
         scores={name: score_cells(happened, law) for name, law in laws.items()},
-        mean={name: law.mean for name, law in laws.items()},
+        laws=laws,
     )
 
 

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from forecasting.evaluation.scores import LEVELS, covered, date_means, score_cells
+from forecasting.evaluation.scores.date_means import date_means
+from forecasting.evaluation.scores.proper import LEVELS, covered, score_cells
 from forecasting.forecast.quantile_law import LEVELS as KNOTS
 from forecasting.forecast.quantile_law import QuantileLaw
 from forecasting.forecast.student_t import StudentT

@@ -1,0 +1,1 @@
+"""Calibration that lasts: intervals that keep their promise while the market changes."""

@@ -1,0 +1,1 @@
+"""Comparisons: which differences between forecasters are more than luck."""

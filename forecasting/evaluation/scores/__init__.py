@@ -1,0 +1,1 @@
+"""Scores: how well a forecast said what then happened."""
