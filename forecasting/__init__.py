@@ -9,7 +9,9 @@
     score = fc.evaluate(model, prices)
     book = fc.backtest(model, prices, strategy="long_short", cost_bps=5)
     fc.report(model, prices, "report.html")
+    fc.audit(model, prices).table()  # has anything seen the future?
     fc.compare(prices, ["jamba-small", "transformer-small"]).table()
+    fc.walk_forward(prices, ["jamba-tiny"]).table()  # refitted fold after fold
 
 Rooms, from the top; each looks down only:
 
@@ -35,6 +37,7 @@ __version__ = "0.1.0"
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 if TYPE_CHECKING:
+    from forecasting.evaluation.calibration.calibrate import calibrate as calibrate
     from forecasting.forecast.forecast import Forecast as Forecast
     from forecasting.forecaster.network_forecaster import load_forecaster as load_model
     from forecasting.forecaster.stream import StreamingForecaster as StreamingForecaster
@@ -43,18 +46,23 @@ if TYPE_CHECKING:
     from forecasting.market.panel import Panel as Panel
     from forecasting.market.simulation import simulate as simulate
     from forecasting.training.train import train as train
+    from forecasting.training.trial_ledger import trials as trials
+    from forecasting.workflow.audit.audit import audit as audit
     from forecasting.workflow.compare import compare as compare
     from forecasting.workflow.judging import backtest as backtest
     from forecasting.workflow.judging import evaluate as evaluate
     from forecasting.workflow.judging import report as report
     from forecasting.workflow.loading import load as load
     from forecasting.workflow.rerun import rerun as rerun
+    from forecasting.workflow.walk_forward.walk_forward import walk_forward as walk_forward
 
 _FACE = {
     "Forecast": "forecasting.forecast.forecast:Forecast",
     "Panel": "forecasting.market.panel:Panel",
     "StreamingForecaster": "forecasting.forecaster.stream:StreamingForecaster",
+    "audit": "forecasting.workflow.audit.audit:audit",
     "backtest": "forecasting.workflow.judging:backtest",
+    "calibrate": "forecasting.evaluation.calibration.calibrate:calibrate",
     "compare": "forecasting.workflow.compare:compare",
     "evaluate": "forecasting.workflow.judging:evaluate",
     "fetch": "forecasting.market.fetching.fetch:fetch",
@@ -65,10 +73,12 @@ _FACE = {
     "rerun": "forecasting.workflow.rerun:rerun",
     "simulate": "forecasting.market.simulation:simulate",
     "train": "forecasting.training.train:train",
+    "trials": "forecasting.training.trial_ledger:trials",
+    "walk_forward": "forecasting.workflow.walk_forward.walk_forward:walk_forward",
 }
-__all__ = ["Forecast", "Panel", "StreamingForecaster", "__version__", "backtest", "compare"]
-__all__ += ["evaluate", "fetch", "inspect", "load", "load_model", "report", "rerun", "simulate"]
-__all__ += ["train"]
+__all__ = ["Forecast", "Panel", "StreamingForecaster", "__version__", "audit", "backtest"]
+__all__ += ["calibrate", "compare", "evaluate", "fetch", "inspect", "load", "load_model", "report"]
+__all__ += ["rerun", "simulate", "train", "trials", "walk_forward"]
 
 
 class _Face(ModuleType):

@@ -7,6 +7,7 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 
 import ipaddress
+import shutil
 import signal
 import socket
 from pathlib import Path
@@ -97,8 +98,8 @@ TINY = (
 
 
 @pytest.fixture(scope="session")
-def model_folder(tmp_path_factory: pytest.TempPathFactory, prices: Panel) -> Path:
-    """A tiny model and its twin, really trained for six steps on `prices`; do not change it."""
+def untouched_home(tmp_path_factory: pytest.TempPathFactory, prices: Panel) -> Path:
+    """The home in which the tiny model was trained, as it was then: copy it."""
     from forecasting.training.train import train
 
     home = tmp_path_factory.mktemp("home")
@@ -106,4 +107,10 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory, prices: Panel) -> Pat
         patch.setenv("FORECASTING_HOME", str(home))
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         train(prices, "jamba-tiny", out=home / "model", overrides=TINY, progress=False)
-    return home / "model"
+    return home
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory: pytest.TempPathFactory, untouched_home: Path) -> Path:
+    """A tiny model and its twin, really trained for six steps on `prices`; do not change it."""
+    return shutil.copytree(untouched_home, tmp_path_factory.mktemp("shared") / "home") / "model"

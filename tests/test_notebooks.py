@@ -18,8 +18,9 @@ from forecasting.market.sources import load_prices
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
 FORECAST, DATA = "01_first_forecast", "02_look_at_the_data"
+EVALUATION = "05_honest_evaluation"
 ALONE, YAHOO = "no network", "loopback Yahoo"
-RUNS = [(FORECAST, ALONE), (DATA, ALONE), (DATA, YAHOO)]
+RUNS = [(FORECAST, ALONE), (DATA, ALONE), (DATA, YAHOO), (EVALUATION, ALONE)]
 LONGEST_S = 180
 
 
@@ -130,10 +131,10 @@ def test_first_forecast_shows_fans_and_verdicts(executed: NotebookNode) -> None:
     assert len(fan.data["image/png"]) > 10_000
     (verdicts,) = shown(executed, "score.table()")
     assert "NO EVIDENCE" in verdicts.data["text/plain"] or "BEATS" in verdicts.data["text/plain"]
-    assert verdicts.data["text/html"].count("<tr") == 2 + 18
+    assert verdicts.data["text/html"].count("<tr") == 2 + 3 * 11
 
 
-@pytest.mark.parametrize("executed", RUNS[1:], indirect=True, ids=", ".join)
+@pytest.mark.parametrize("executed", RUNS[1:3], indirect=True, ids=", ".join)
 def test_data_notebook_finds_the_stale_bar_and_no_look_ahead(executed: NotebookNode) -> None:
     assert "AAPL 2003-01-29 2003-01-29 repeated-bar" in text(shown(executed, "proposed ="))
     assert "repeated-bar error" in text(shown(executed, "pd.DataFrame(by_check("))
@@ -152,6 +153,21 @@ def test_without_a_network_one_sentence_says_so(executed: NotebookNode) -> None:
     assert source.startswith("11,958 bars from sample-ohlcv")
 
 
-@pytest.mark.parametrize("executed", RUNS[2:], indirect=True, ids=", ".join)
+@pytest.mark.parametrize("executed", RUNS[2:3], indirect=True, ids=", ".join)
 def test_what_yahoo_sends_is_what_is_looked_at(executed: NotebookNode) -> None:
     assert text(shown(executed, "report = fc.fetch")) == "11,958 bars from store (from yahoo)\n"
+
+
+@pytest.mark.parametrize("executed", RUNS[3:], indirect=True, ids=", ".join)
+def test_evaluation_notebook_tells_honest_features_from_leaks(executed: NotebookNode) -> None:
+    overall = text(shown(executed, "overall[columns]"))
+    assert re.findall("BEATS|NO EVIDENCE|LOSES", overall)
+    for start in ("display(plots.gains_by_part", "display(coverage_figure"):
+        (figure,) = shown(executed, start)
+        assert len(figure.data["image/png"]) > 10_000
+    headline, tests = shown(executed, "print(quick.headline)")
+    assert "8 tests passed" in headline["text"]
+    assert "FAILED" not in tests.data["text/plain"]
+    leaks = text(shown(executed, "found ="))
+    assert re.findall("PASSED|FAILED", leaks) == ["PASSED", "FAILED", "FAILED"]
+    assert text(shown(executed, "alarm =")).startswith("FAILED")

@@ -18,7 +18,7 @@ from forecasting.forecast.forecast import Forecast
 from forecasting.forecast.quantile_law import QuantileLaw
 from forecasting.forecaster.network_forecaster import NetworkForecaster
 from forecasting.market.panel import Panel
-from forecasting.training.tracking import tracking_uri
+from forecasting.training.mlflow_store import tracking_uri
 
 # The tests ask MLflow themselves, and its database layer warns about its own insides.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -157,13 +157,13 @@ def test_the_twin_answers_with_the_same_law(folder: Path, prices: Panel) -> None
 def test_it_is_judged_traded_and_reported(
     model: NetworkForecaster, forecast: Forecast, prices: Panel, tmp_path: Path
 ) -> None:
-    made = fc.evaluate(model, prices)
+    made = fc.evaluate(model, prices, track=False)
     own = made.scores.query("forecaster == 'jamba-tiny'")
     assert np.isfinite(own[["nll", "crps", "cover95", "width95"]]).all(axis=None)
     assert set(made.verdicts["rival"]) >= {"EWMA-t", "GJR-GARCH-t", "gru-twin"}
-    book = fc.backtest(model, prices, strategy="long_short")
+    book = fc.backtest(model, prices, strategy="long_short", track=False)
     assert book.weights.to_numpy().any()
-    page = fc.report(model, prices, tmp_path / "report.html").html()
+    page = fc.report(model, prices, tmp_path / "report.html", track=False).html()
     assert "jamba-tiny" in page
     assert forecast.plot(prices).axes
 

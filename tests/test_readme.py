@@ -21,7 +21,8 @@ def test_the_strategy_shown_can_be_backtested(model_folder, prices, tmp_path):
     (source,) = [block for block in PYTHON if "def weights" in block]
     file = tmp_path / "momentum_of_doubt.py"
     file.write_text(source)
-    book = fc.backtest(fc.load_model(model_folder), prices, strategy=str(file), horizon=21)
+    model = fc.load_model(model_folder)
+    book = fc.backtest(model, prices, strategy=str(file), horizon=21, track=False)
     assert book.stats.loc[book.strategy, "gross_exposure"] > 0
 
 

@@ -5,20 +5,22 @@ program, so only name one that you trust.
 """
 
 import functools
-import importlib.util
-import inspect
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from forecasting.config.user_file import in_words, load_function
 from forecasting.errors import ConfigError, ForecastingError
 from forecasting.forecast.forecast import Forecast
 from forecasting.market.panel import day
 
 _AUDIT_CUTS = (0.25, 0.5, 0.9)
+
+
+class LooksAheadError(ConfigError):
+    """A strategy whose past weights change with later forecasts."""
 
 
 def load_strategy(path: Path) -> Callable[..., np.ndarray]:
@@ -29,8 +31,9 @@ def load_strategy(path: Path) -> Callable[..., np.ndarray]:
 
     Raises:
         ConfigError: No such file, a file that does not run, or one without `weights`.
+        LooksAheadError: At a call.
     """
-    function = _read(path)
+    function = load_function(path, "strategy", "weights(forecast, **parameters)")
 
     @functools.wraps(function)
     def checked(forecast: Forecast, **parameters: Any) -> np.ndarray:
@@ -39,7 +42,7 @@ def load_strategy(path: Path) -> Callable[..., np.ndarray]:
             shorter = forecast.between(end=forecast.times[int(share * len(forecast.times))])
             again = _call(path, function, shorter, parameters)
             if not np.allclose(again, weights[: len(again)], rtol=1e-9, atol=1e-12):
-                raise ConfigError(
+                raise LooksAheadError(
                     f"strategy file {path} looks ahead: its weights up to "
                     f"{day(shorter.times[-1])} change when later forecasts are taken away. Use "
                     "only the rows up to each bar."
@@ -47,30 +50,6 @@ def load_strategy(path: Path) -> Callable[..., np.ndarray]:
         return weights
 
     return checked
-
-
-def _read(path: Path) -> Callable[..., Any]:
-    if not path.is_file():
-        raise ConfigError(f"no strategy file {path}: expected a Python file. Check the path.")
-    spec = importlib.util.spec_from_file_location(f"strategy_file_{path.stem}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    writes_no_bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        raise ConfigError(
-            f"strategy file {path} does not run: {_name(error)}. Correct it."
-        ) from error
-    finally:
-        sys.dont_write_bytecode = writes_no_bytecode
-    function = getattr(module, "weights", None)
-    if not inspect.isfunction(function) or not inspect.signature(function).parameters:
-        raise ConfigError(
-            f"strategy file {path} has no function weights(forecast, **parameters). Add it."
-        )
-    return function
 
 
 def _call(
@@ -82,7 +61,7 @@ def _call(
         raise
     except (Exception, SystemExit) as error:
         raise ConfigError(
-            f"strategy file {path} failed with {_name(error)}. Correct weights()."
+            f"strategy file {path} failed with {in_words(error)}. Correct weights()."
         ) from error
     if weights.shape != forecast.mask.shape:
         raise ConfigError(
@@ -95,7 +74,3 @@ def _call(
             "where nothing is held. Correct weights()."
         )
     return weights
-
-
-def _name(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"

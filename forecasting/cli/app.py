@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from forecasting import __version__
+from forecasting.cli.audit import audit
 from forecasting.cli.backtest import backtest
 from forecasting.cli.compare import compare
 from forecasting.cli.data import data
@@ -20,6 +21,8 @@ from forecasting.cli.models import models
 from forecasting.cli.report import report
 from forecasting.cli.rerun import rerun
 from forecasting.cli.train import train
+from forecasting.cli.trials import trials
+from forecasting.cli.walk_forward import walk_forward
 from forecasting.errors import ForecastingError
 
 app = typer.Typer(
@@ -52,12 +55,15 @@ for verb in (
     fetch,
     train,
     evaluate,
+    audit,
     compare,
+    walk_forward,
     forecast,
     backtest,
     report,
     models,
     rerun,
+    trials,
     features,
     doctor,
 ):

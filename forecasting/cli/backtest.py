@@ -28,13 +28,19 @@ def backtest(
     missing: options.Missing = "error",
     quarantine: options.Quarantine = None,
     universe: options.Universe = None,
+    open_holdout: options.OpenHoldout = False,
+    track: options.Track = True,
     as_json: options.Json = False,
 ) -> None:
     """Trade a model's forecasts, with costs.
 
     On bars that the model has not seen, beside buy-and-hold and equal weight.
     """
-    from forecasting.cli.printing import print_backtest, print_backtest_notes, print_json
+    from forecasting.cli.printing import (
+        print_backtest,
+        print_backtest_notes,
+        print_json,
+    )
     from forecasting.cli.progress import progress_line
 
     parameters = _parameters(set_ or [])
@@ -64,15 +70,22 @@ def backtest(
             end=end,
             cost_bps=cost_bps,
             slippage_bps=slippage_bps,
+            open_holdout=open_holdout,
+            track=track,
             progress=say,
             **parameters,
         )
     if as_json:
         print_json(made.to_dict())
-        return
-    print_backtest(made)
-    print()
-    print_backtest_notes([made])
+    else:
+        print_backtest(made)
+        print()
+        print_backtest_notes([made])
+    if track:
+        with progress_line("tracking", visible=not as_json):
+            from forecasting.workflow.tracking import track_backtest
+
+            track_backtest(forecaster, made)
 
 
 def _parameters(settings: list[str]) -> dict[str, Any]:

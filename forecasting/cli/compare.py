@@ -101,11 +101,17 @@ def print_comparison(made: "Comparison") -> None:
     for horizon in made.horizons:
         print(f"\n{horizon} bar{'s' if horizon > 1 else ''} ahead")
         print_table(gain_table(made, horizon))
+    if len(made.ensembles):
+        print("\njoint forecasts of the seeds")
+        print_table(ensemble_table(made))
+    print()
+    print_notes(standings(made))
     print()
     captions = [
         "NLL in nats a bar: smaller is better. vs EWMA: gain over EWMA-t; seeds: its standard "
         f"deviation over the seeds; vs first: gain over {first}. Verdicts: Diebold-Mariano on date "
-        "means, Newey-West errors, two-sided at 5 %.",
+        "means, Newey-West errors, two-sided at 5 %. vs single: gain of the joint forecast over "
+        "the mean loss of the recipe's single ones.",
         "Parameters are all, and those that one bar meets; KiB: what is kept of a ticker's past. "
         "train/s, forecast/s: bars a second on this machine, of optimiser steps and of whole "
         "histories with their features.",
@@ -152,6 +158,44 @@ def gain_table(made: "Comparison", horizon: int) -> "Table":
         for row in made.gains[made.gains["horizon"] == horizon].to_dict(orient="records")
     ]
     return Table(heads, rows)
+
+
+def ensemble_table(made: "Comparison") -> "Table":
+    """Losses, gains and verdicts of the seeds' joint forecasts."""
+    from forecasting.report.tables import Table
+
+    heads = ("forecaster", "bars", "NLL", "vs EWMA", "t", "verdict", "vs single")
+    rows = [
+        (
+            str(row["forecaster"]),
+            str(row["horizon"]),
+            f"{row['nll']:.4f}",
+            _or_dash(row["gain"], "+.4f"),
+            _or_dash(row["t"], "+.1f"),
+            str(row["verdict"]),
+            f"{row['over_single']:+.4f}",
+        )
+        for row in made.ensembles.to_dict(orient="records")
+    ]
+    return Table(heads, rows)
+
+
+def standings(made: "Comparison") -> list[str]:
+    """Who beats all baselines and who may be the best, a sentence a horizon."""
+    from forecasting.report.captions import ahead
+
+    said = []
+    for horizon in made.horizons:
+        rows = made.overall[made.overall["horizon"] == horizon]
+        alone = rows[rows["against"] == "baselines"]
+        verdicts = ", ".join(
+            f"{name} {verdict}"
+            for name, verdict in zip(alone["forecaster"], alone["verdict"], strict=True)
+        )
+        best = rows[rows["against"] == "all"]["confidence_set"].iloc[0]
+        may = f" May be the best (90 % set of recipes and baselines): {best}." if best else ""
+        said.append(f"{ahead(horizon)}, against all baselines: {verdicts}.{may}")
+    return said
 
 
 def _or_dash(value: float, form: str) -> str:

@@ -12,6 +12,7 @@ def evaluate(
     missing: options.Missing = "error",
     quarantine: options.Quarantine = None,
     universe: options.Universe = None,
+    open_holdout: options.OpenHoldout = False,
     track: options.Track = True,
     as_json: options.Json = False,
 ) -> None:
@@ -39,14 +40,26 @@ def evaluate(
         from forecasting.workflow import judging
 
         made = judging.evaluate(
-            forecaster, panel, tickers=tickers, start=start, end=end, progress=say
+            forecaster,
+            panel,
+            tickers=tickers,
+            start=start,
+            end=end,
+            open_holdout=open_holdout,
+            track=track,
+            progress=say,
         )
     if as_json:
         print_json(made.to_dict())
     else:
         print_evaluation(made)
     if track:
-        with progress_line("tracking", visible=not as_json):
-            from forecasting.workflow.tracking import track_evaluation
+        from forecasting.workflow.evaluated_card import write_evaluation
+        from forecasting.workflow.tracking import track_evaluation
 
+        full = (tickers, start, end, open_holdout) == (None, None, None, False)
+        said = write_evaluation(forecaster, made, panel, full=full)
+        if not as_json:
+            print(said)
+        with progress_line("tracking", visible=not as_json):
             track_evaluation(forecaster, made)

@@ -54,7 +54,7 @@ def fetch(
     What arrives is kept, even if some tickers fail; then the exit code is 1, and --resume asks for
     these again.
     """
-    from forecasting.cli.progress import ticker_progress
+    from forecasting.cli.progress import counted_progress
     from forecasting.market.fetching import fetch as market
     from forecasting.market.yahoo.client import Yahoo
     from forecasting.market.yahoo.throttle import Throttle
@@ -67,7 +67,7 @@ def fetch(
     start = start or (_DAILY_START if interval == "1d" else None)
     wanted = read_tickers(tickers or ())
     client = Yahoo(Throttle(rate))
-    with _interruptible(), ticker_progress(visible=not as_json) as advance:
+    with _interruptible(), counted_progress(visible=not as_json) as advance:
         report = (
             market.resume(progress=advance, client=client)
             if resume

@@ -34,6 +34,10 @@ def forecast(
         Path | None,
         typer.Option(help="Also draw the fan charts into this PNG.", callback=check_png),
     ] = None,
+    calibrate: Annotated[
+        bool,
+        typer.Option("--calibrate", help="Adapt the bands by all outcomes known at the origin."),
+    ] = False,
     missing: options.Missing = "error",
     quarantine: options.Quarantine = None,
     universe: options.Universe = None,
@@ -64,6 +68,13 @@ def forecast(
         )
         say(f"forecasts of {forecaster.name}")
         made = forecaster.forecast(panel)
+        state = None
+        if calibrate:
+            from forecasting.evaluation.calibration.calibrate import run_calibration
+
+            say("calibration")
+            calibration = run_calibration(made, panel)
+            made, state = calibration.forecast, calibration.state()
         made = made.select(tickers) if tickers else made
         notes = made.notes if panel.member is None else (*made.notes, survivorship(panel))
         table = made.latest()
@@ -71,14 +82,15 @@ def forecast(
             say("fan charts")
             write_figure(made.plot(panel), plot)
     if as_json:
-        print_json({"model": model, "notes": notes, "forecasts": table})
+        extra = {} if state is None else {"calibration": state}
+        print_json({"model": model, "notes": notes, "forecasts": table, **extra})
         return
     from forecasting.report.captions import FORECASTS
     from forecasting.report.tables import forecast_table, moment
 
     origins = table["origin"].unique()
     when = f"after the close of {moment(origins[0])}" if len(origins) == 1 else "newest forecasts"
-    print_text(f"{forecaster.name}, {when}")
+    print_text(f"{made.name}, {when}")
     print()
     print_table(forecast_table(table))
     print()

@@ -62,6 +62,8 @@ def _describe(folder: Path) -> dict[str, Any]:
             f"{len(corpus.tickers)} tickers, {corpus.interval} {corpus.features}, "
             f"unseen from {corpus.test_start[:10]}"
         )
+        if recipe.data.holdout:
+            state += f", {_sealed(folder, str(recipe.data.holdout))}"
         gain = metrics["baseline_validation_nll"] - metrics["validation_nll"]
     size = sizes(build_network(recipe, feature_names(variant)))
     return {
@@ -74,6 +76,14 @@ def _describe(folder: Path) -> dict[str, Any]:
         "validation_gain": gain,
         "folder": str(folder),
     }
+
+
+def _sealed(folder: Path, holdout: str) -> str:
+    """Where the hold-out begins, and how often it was opened."""
+    from forecasting.forecaster.openings import read_openings
+
+    opened = len(read_openings(folder))
+    return f"sealed from {holdout}" + (f", opened {opened}x" if opened else "")
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:

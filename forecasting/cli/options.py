@@ -106,5 +106,14 @@ CostBps = Annotated[
 SlippageBps = Annotated[
     float, typer.Option(help="Slippage, bps of traded notional.", min=0, max=1000)
 ]
-Track = Annotated[bool, typer.Option(help="Add the results to the model's MLflow run.")]
+Track = Annotated[
+    bool,
+    typer.Option(help="Count the look in the trial ledger, add the results to the model's run."),
+]
+OpenHoldout = Annotated[
+    bool,
+    typer.Option(
+        "--open-holdout", help="Score the sealed hold-out, and only it; logged for ever after."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]

@@ -94,10 +94,11 @@ def print_notes(notes: Sequence[str]) -> None:
 
 
 def print_evaluation(made: "Evaluation") -> None:
-    """Print the verdict tables, what the mean is worth, and what has to be known."""
+    """Print the audit's stamp, scores and verdicts, and what has to be known."""
     from forecasting.market.panel import day
     from forecasting.report import captions, tables
 
+    _print_audit(made.notes)
     loud, notes = captions.warnings_first(made.notes)
     chosen = captions.chosen(made.notes)
     print_text(
@@ -106,19 +107,27 @@ def print_evaluation(made: "Evaluation") -> None:
     )
     print_notes(loud)
     for horizon in made.horizons:
-        print(f"\n{horizon} bar{'s' if horizon > 1 else ''} ahead")
+        print(f"\n{captions.ahead(horizon)} ahead")
         print_table(tables.score_table(made, horizon))
+    print()
+    print_notes(captions.overall(made))
+    print()
+    print_table(tables.calibration_table(made))
     print()
     print_table(tables.location_table(made))
     print()
+    print_notes(captions.parts(made))
+    print()
     print_text(captions.summary(made))
-    print_notes([captions.scores(made.model), captions.LOCATION, chosen, *notes])
+    legend = [captions.scores(made.model), captions.CALIBRATION, captions.LOCATION]
+    print_notes([*legend, chosen, *notes])
 
 
 def print_backtest(made: "Backtest") -> None:
     """Print a strategy beside its benchmarks, and the verdicts."""
     from forecasting.report import captions, tables
 
+    _print_audit(made.notes)
     loud, _ = captions.warnings_first(made.notes)
     times = made.equity.index
     print_text(
@@ -141,6 +150,13 @@ def print_backtest_notes(books: Sequence["Backtest"], known: Sequence[str] = ())
     said = [note for book in books for note in book.notes]
     notes += [captions.chosen(said), *captions.warnings_first(said)[1]]
     print_notes([note for note in notes if note not in known])
+
+
+def _print_audit(notes: Sequence[str]) -> None:
+    from forecasting.report.captions import audit
+
+    if stamp := audit(notes):
+        print_text(stamp)
 
 
 def _width() -> int:

@@ -34,7 +34,7 @@ def progress_line(first: str, *, visible: bool = True) -> Iterator[Callable[[str
 
 
 @contextmanager
-def ticker_progress(*, visible: bool = True) -> Iterator[Callable[[str, int, int], None]]:
+def counted_progress(*, visible: bool = True) -> Iterator[Callable[[str, int, int], None]]:
     """A progress bar over tickers, with the time left; gone at the end.
 
     Args:

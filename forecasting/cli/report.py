@@ -22,6 +22,7 @@ def report(
     missing: options.Missing = "error",
     quarantine: options.Quarantine = None,
     universe: options.Universe = None,
+    open_holdout: options.OpenHoldout = False,
     track: options.Track = True,
     as_json: options.Json = False,
 ) -> None:
@@ -63,6 +64,8 @@ def report(
             end=end,
             cost_bps=cost_bps,
             slippage_bps=slippage_bps,
+            open_holdout=open_holdout,
+            track=track,
             progress=say,
         )
     if as_json:
@@ -76,11 +79,17 @@ def report(
             print_backtest(book)
         print()
         print_backtest_notes(
-            made.books, known=(chosen(made.evaluation.notes), *made.evaluation.notes)
+            made.books,
+            known=(chosen(made.evaluation.notes), *made.evaluation.notes),
         )
         print(f"\nreport: {target}")
     if track:
-        with progress_line("tracking", visible=not as_json):
-            from forecasting.workflow.tracking import track_report
+        from forecasting.workflow.evaluated_card import write_evaluation
+        from forecasting.workflow.tracking import track_report
 
+        full = (tickers, start, end, open_holdout) == (None, None, None, False)
+        said = write_evaluation(forecaster, made.evaluation, panel, full=full)
+        if not as_json:
+            print(said)
+        with progress_line("tracking", visible=not as_json):
             track_report(made, target)

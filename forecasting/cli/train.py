@@ -106,7 +106,7 @@ def train(
     members = [] if panel.member is None else [survivorship(panel)]
     if as_json:
         metrics, corpus = model.files.metrics, model.corpus
-        notes = [*doubts, *corpus.notes(), *members]
+        notes = [*doubts, *corpus.notes(), *_sealed(model), *members]
         print_json(
             {
                 "model": str(model.folder),
@@ -154,5 +154,11 @@ def _print_result(model: "NetworkForecaster") -> None:
             f"validation gain over {parent.name}, where it starts, {own:+.4f} nats a bar "
             f"({parent.tune}: {metrics['learning_parameters']:,} parameters learnt)"
         )
-    print_notes(corpus.notes())
+    print_notes([*corpus.notes(), *_sealed(model)])
     print(f"model in {model.folder}, MLflow run {metrics['mlflow_run_id']}")
+
+
+def _sealed(model: "NetworkForecaster") -> list[str]:
+    """Which bars the recipe kept from the training, and keeps from every judge."""
+    holdout = model.files.recipe.data.holdout
+    return [f"Sealed hold-out: bars from {holdout} on were not used."] if holdout else []

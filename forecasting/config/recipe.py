@@ -4,11 +4,12 @@ A recipe holds values only; code chooses classes.
 """
 
 import re
+from collections.abc import Callable
 from datetime import date
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_serializer, model_validator
 
 from forecasting.config.network import NetworkConfig, Task
 from forecasting.config.section import NotNegative, Positive, Section
@@ -59,12 +60,31 @@ class DataConfig(Section):
     """First bar of the validation span: a date, or a fraction of the panel's bars."""
     test_start: DateOrFraction = 0.7
     """First bar that neither training nor validation sees."""
+    holdout: DateOrFraction | None = None
+    """First day of the sealed hold-out: a date, or a fraction of the panel's bars. From it on
+    nothing is trained on or judged, except by `--open-holdout`; the fractions above count only the
+    bars before it. None seals nothing."""
 
     @model_validator(mode="after")
     def _ascending(self) -> "DataConfig":
         if list(self.horizons) != sorted(set(self.horizons)) or not self.horizons:
             raise ValueError(f"horizons must ascend without repeats, got {list(self.horizons)}")
         return self
+
+    @model_validator(mode="after")
+    def _test_before_holdout(self) -> "DataConfig":
+        dates = [d for d in (self.test_start, self.holdout) if isinstance(d, str)]
+        if len(dates) == 2 and dates[0] >= dates[1]:
+            raise ValueError(f"holdout is {dates[1]}: expected a day after test_start, {dates[0]}")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_empty_seal(self, serialize: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        # So that recipes, digests and checkpoints without a hold-out stay what they always were.
+        tree = serialize(self)
+        if tree.get("holdout", "") is None:
+            del tree["holdout"]
+        return tree
 
 
 class TrainingConfig(Section):

@@ -5,27 +5,44 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool
 
 from forecasting.errors import DataError
-from forecasting.evaluation.baselines import Baseline, EwmaT, GjrGarchT, LinearT, LogHarT
-from forecasting.evaluation.comparison.diebold_mariano import least_dates
+from forecasting.evaluation.baselines import EwmaT
+from forecasting.evaluation.baselines.baseline import Baseline
+from forecasting.evaluation.baselines.registry import BASELINES, forecast_baselines
+from forecasting.evaluation.calibration.calibrate import calibrate
+from forecasting.evaluation.calibration.coverage import conformal_table
+from forecasting.evaluation.comparison.breakdown import (
+    Regimes,
+    breakdown_note,
+    breakdown_table,
+    volatility_regimes,
+)
+from forecasting.evaluation.comparison.overall import overall_table
 from forecasting.evaluation.evaluation import Evaluation
+from forecasting.evaluation.scores.calibration import coverage_table, normality_table
 from forecasting.evaluation.scores.cells import Cells, common_cells
+from forecasting.evaluation.scores.direction import direction_table, up_rates
+from forecasting.evaluation.scores.information_coefficient import decay_table
+from forecasting.evaluation.scores.ranking import ranking_table
+from forecasting.evaluation.scores.tails import tail_table
+from forecasting.evaluation.scores.variance import variance_table
 from forecasting.evaluation.tables import (
+    conformal_cells,
     location_table,
     pit_table,
+    reliability_table,
     score_table,
     verdict_table,
 )
 from forecasting.forecast.forecast import Forecast
 from forecasting.forecast.forecaster import Forecaster
+from forecasting.forecast.significance import least_dates
 from forecasting.market.panel import Panel, day, start_of
 from forecasting.market.sequences import VOLATILITY_DECAY, Sequences, make_sequences
 from forecasting.market.survivorship import survivorship
 from forecasting.market.symbols import require_tickers
 
-BASELINES: tuple[type[Baseline], ...] = (EwmaT, LogHarT, LinearT, GjrGarchT)
 MIN_TRAINING_ROWS = 500
 
 Progress = Callable[[str], None]
@@ -39,6 +56,7 @@ def evaluate(
     end: np.datetime64 | str | None = None,
     tickers: Sequence[str] | None = None,
     rivals: Sequence[Forecaster] = (),
+    baselines: Sequence[type[Baseline]] = BASELINES,
     variant: str = "auto",
     decay: float = VOLATILITY_DECAY,
     notes: Sequence[str] = (),
@@ -57,6 +75,7 @@ def evaluate(
         end: Last bar; None for the last one there is.
         tickers: Score only these; the others still are their market, and what is fitted on.
         rivals: Further forecasters to compare with, beyond the baselines.
+        baselines: Which ones to fit; EWMA-t, the reference, among them.
         variant: Feature variant of the baselines; `auto` is the richest that the prices allow.
         decay: Weight of the past in the baselines' EWMA volatility.
         notes: What the caller has to say, put before everything else that is noted.
@@ -67,7 +86,7 @@ def evaluate(
             model's horizons, an unknown ticker, or two forecasters of the same name.
     """
     say = progress or (lambda _: None)
-    names = [model.name, *(rival.name for rival in rivals), *(kind.name for kind in BASELINES)]
+    names = [model.name, *(rival.name for rival in rivals), *(kind.name for kind in baselines)]
     _require_distinct(names)
     require_tickers(tickers or (), prices.tickers, prices.source)
     start = pd.Timestamp(start).to_datetime64()
@@ -83,30 +102,28 @@ def evaluate(
         say(f"forecasts of {forecaster.name}")
         forecast = _aligned(forecaster, prices, model.horizons)
         forecasts.append(forecast.between(start))
-    forecasts += forecast_baselines(sequences, rows, start, decay=decay, progress=say)
+    forecasts += forecast_baselines(
+        sequences, rows, start, decay=decay, progress=say, kinds=baselines
+    )
     say("scores and tests")
     span = prices.between(start)
-    cells, gaps = common_cells(span, forecasts, tickers)
+    before = prices.at(slice(0, first))
+    cells, gaps = common_cells(span, forecasts, tickers, training=before)
+    regimes = volatility_regimes(sequences.to_grid(sequences.volatility), first)
     universe = () if span.member is None else (survivorship(span),)
     said = (*notes, *universe, _protocol(prices.times, first), *gaps)
-    return _conclude(span, cells, forecasts, said)
-
-
-def forecast_baselines(
-    sequences: Sequences,
-    rows: Bool[np.ndarray, " row"],
-    start: np.datetime64,
-    *,
-    decay: float,
-    progress: Progress,
-) -> list[Forecast]:
-    """Forecasts from `start` on of every baseline, fitted on `rows`."""
-    forecasts = []
-    for baseline in BASELINES:
-        progress(f"baseline {baseline.name}")
-        fitted = baseline.fit(sequences, rows, decay=decay)
-        forecasts.append(fitted.forecast_rows(sequences).between(start))
-    return forecasts
+    calibrated = calibrate(forecasts[0], prices)
+    bands = conformal_cells(cells, model.name, calibrated)
+    return _conclude(
+        span,
+        cells,
+        forecasts,
+        len(rivals),
+        said,
+        regimes=regimes,
+        base_rates=up_rates(before, model.horizons),
+        conformal=conformal_table(bands, (model.name, calibrated.name), span.times),
+    )
 
 
 def _require_start(prices: Panel, first: int, start: np.datetime64) -> None:
@@ -154,11 +171,23 @@ def _aligned(forecaster: Forecaster, prices: Panel, horizons: tuple[int, ...]) -
 
 
 def _conclude(
-    span: Panel, cells: list[Cells], forecasts: list[Forecast], notes: tuple[str, ...]
+    span: Panel,
+    cells: list[Cells],
+    forecasts: list[Forecast],
+    n_others: int,
+    notes: tuple[str, ...],
+    *,
+    regimes: Regimes,
+    base_rates: dict[int, float],
+    conformal: pd.DataFrame,
 ) -> Evaluation:
+    """All tables; `forecasts` are the model's, those of `n_others` rivals, and the baselines'."""
     names = [forecast.name for forecast in forecasts]
-    model, rivals = names[0], names[1:]
+    model, rivals, baselines = names[0], names[1:], names[1 + n_others :]
     verdicts, location = verdict_table(cells, model, rivals), location_table(cells, model)
+    breakdown = breakdown_table(
+        cells, model, baselines, EwmaT.name, span.times, span.tickers, regimes
+    )
     dates = np.unique(np.concatenate([part.date for part in cells]))
     tickers = np.unique(np.concatenate([part.ticker for part in cells]))
     untested = [part for part in cells if part.n_dates < least_dates(part.horizon)]
@@ -169,14 +198,26 @@ def _conclude(
         start=span.times[dates[0]],
         end=span.times[dates[-1]],
         n_dates=len(dates),
-        scores=score_table(cells, [model, *rivals], EwmaT.name),
+        scores=score_table(cells, names, EwmaT.name),
         verdicts=verdicts,
+        overall=overall_table(cells, model, baselines, rivals[:n_others]),
+        breakdown=breakdown,
         location=location,
         pit=pit_table(cells, model),
+        coverage=coverage_table(cells, names),
+        calibration=normality_table(cells, names),
+        conformal=conformal,
+        direction=direction_table(cells, names, base_rates),
+        reliability=reliability_table(cells, model),
+        tails=tail_table(cells, names),
+        variance=variance_table(cells, names),
+        ranking=ranking_table(cells, names, span.bars_per_year),
+        decay=decay_table(cells, (model,)),
         notes=(
             *notes,
             *(_too_few(part) for part in untested),
             _luck(int(verdicts["p"].notna().sum() + location["p"].notna().sum())),
+            breakdown_note(breakdown, regimes),
             *(note for forecast in forecasts for note in forecast.notes),
         ),
     )

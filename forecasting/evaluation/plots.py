@@ -1,4 +1,4 @@
-"""The calibration figure: are the probabilities right?"""
+"""Figures of an evaluation: are the probabilities right, and when was the gain made?"""
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,8 @@ from forecasting.evaluation.scores.proper import LEVELS
 
 _MODEL_COLOR = "#1f5fa8"
 _RIVAL_COLORS = ("#8c8c8c", "#d08a2e", "#5b9a5b", "#a05a8c", "#3aa0a0", "#b04a4a")
-_MARKERS = ("s", "^", "v", "D", "P", "X")
+# One more than colours: forty-two rivals look different.
+_MARKERS = ("s", "^", "v", "D", "P", "X", "<")
 
 
 def calibration(evaluation: Evaluation) -> Figure:
@@ -18,7 +19,7 @@ def calibration(evaluation: Evaluation) -> Figure:
 
     Above: share of outcomes in each twentieth of the forecast probability; right probabilities give
     equal shares, inside the grey band 95 % of the time. Below: how many percentage points more (or
-    fewer) outcomes fell into the central 50, 80 and 95 % intervals than should have.
+    fewer) outcomes fell into the central intervals than should have.
     """
     columns = len(evaluation.horizons)
     figure = Figure(figsize=(9, 5.4), dpi=100, layout="constrained")
@@ -26,7 +27,7 @@ def calibration(evaluation: Evaluation) -> Figure:
     for j, horizon in enumerate(evaluation.horizons):
         _draw_pit(axes[0, j], evaluation.pit.query("horizon == @horizon"))
         _draw_coverage(axes[1, j], evaluation, horizon)
-        axes[0, j].set_title(f"{horizon} bar{'s' if horizon > 1 else ''} ahead", fontsize=10)
+        axes[0, j].set_title(_ahead(horizon), fontsize=10)
     axes[0, 0].set_ylabel("share over its due", fontsize=9)
     axes[1, 0].set_ylabel("coverage, points over nominal", fontsize=9)
     axes[0, 0].legend(loc="upper center", fontsize=8, frameon=False)
@@ -40,6 +41,53 @@ def calibration(evaluation: Evaluation) -> Figure:
         frameon=False,
     )
     return figure
+
+
+def gains_by_part(evaluation: Evaluation) -> Figure:
+    """Gains by year and by volatility regime, by horizon, with 95 % intervals.
+
+    Against EWMA-t (grey) and the best baseline of the span (blue), where that is another.
+    """
+    columns = len(evaluation.horizons)
+    figure = Figure(figsize=(9, 5.4), dpi=100, layout="constrained")
+    axes = figure.subplots(2, columns, squeeze=False, sharey="col")
+    for j, horizon in enumerate(evaluation.horizons):
+        parts = evaluation.breakdown.query("horizon == @horizon")
+        for axis, by in zip(axes[:, j], ("year", "volatility"), strict=True):
+            _draw_gains(axis, parts[parts["by"] == by])
+        axes[0, j].set_title(_ahead(horizon), fontsize=10, pad=20)
+        legend = axes[0, j].legend(
+            loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize=8, frameon=False
+        )
+        # The title leaves room for it; laid out as well, the figure would shift at every drawing.
+        legend.set_in_layout(False)
+    axes[0, 0].set_ylabel("gain by year, nats a bar", fontsize=9)
+    axes[1, 0].set_ylabel("gain by volatility, nats a bar", fontsize=9)
+    return figure
+
+
+def _draw_gains(axis: Axes, rows: pd.DataFrame) -> None:
+    groups, rivals = list(rows["group"].unique()), list(rows["rival"].unique())
+    for k, (rival, color) in enumerate(zip(rivals, (_RIVAL_COLORS[0], _MODEL_COLOR), strict=False)):
+        own = rows[rows["rival"] == rival]
+        place = np.array([groups.index(group) for group in own["group"]])
+        axis.errorbar(
+            place + (k - (len(rivals) - 1) / 2) * 0.25,
+            own["gain"],
+            yerr=1.96 * own["standard_error"].fillna(0.0),
+            color=color,
+            marker="os"[k],
+            ms=5,
+            lw=1.2,
+            ls="",
+            label=f"over {rival}",
+        )
+    axis.axhline(0, color="#333333", lw=0.8)
+    long = len(groups) > 6
+    short = [group[-2:] for group in groups] if long else groups
+    axis.set_xticks(range(len(groups)), [f"\u2019{s}" for s in short] if long else short)
+    axis.set_xlim(-0.6, len(groups) - 0.4)
+    _tidy(axis)
 
 
 def _draw_pit(axis: Axes, bins: pd.DataFrame) -> None:
@@ -84,6 +132,10 @@ def _draw_coverage(axis: Axes, evaluation: Evaluation, horizon: int) -> None:
     axis.set_xlim(-0.6, len(LEVELS) - 0.4)
     axis.set_xlabel("central interval", fontsize=9)
     _tidy(axis)
+
+
+def _ahead(horizon: int) -> str:
+    return f"{horizon} bar{'s' if horizon > 1 else ''} ahead"
 
 
 def _tidy(axis: Axes) -> None:

@@ -1,17 +1,27 @@
-"""From scored cells to the four tables of an `Evaluation`."""
+"""From scored cells to the first tables of an `Evaluation`: verdicts, location, PIT."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from forecasting.evaluation.comparison.diebold_mariano import diebold_mariano, standard_error
+from forecasting.evaluation.comparison.diebold_mariano import diebold_mariano
+from forecasting.evaluation.scores.brier import reliability_curve
 from forecasting.evaluation.scores.cells import Cells
 from forecasting.evaluation.scores.date_means import date_means
+from forecasting.evaluation.scores.point import (
+    out_of_sample_r2,
+    relative_absolute_error,
+    squared_error_gain,
+)
+from forecasting.evaluation.scores.proper import LEVELS, covered
+from forecasting.forecast.forecast import Forecast
+from forecasting.forecast.significance import least_dates, standard_error
 
 PIT_BINS = 20
 
-_MEANS = ("nll", "crps", "cover50", "cover80", "cover95", "width95")
+_MEANS = ("nll", "crps", "wis", "pinball", "cover50", "cover80", "cover90", "cover95", "width95")
 
 
 def score_table(cells: Sequence[Cells], forecasters: Sequence[str], reference: str) -> pd.DataFrame:
@@ -43,6 +53,7 @@ def verdict_table(cells: Sequence[Cells], model: str, rivals: Sequence[str]) -> 
                     "rival": rival,
                     "horizon": part.horizon,
                     "gain": test.gain,
+                    "standard_error": test.error,
                     "t": test.t,
                     "p": test.p,
                     "verdict": str(test.verdict),
@@ -53,29 +64,31 @@ def verdict_table(cells: Sequence[Cells], model: str, rivals: Sequence[str]) -> 
 
 
 def location_table(cells: Sequence[Cells], model: str) -> pd.DataFrame:
-    """Out-of-sample R2 of the model's mean against zero, and the test of its squared errors.
+    """The model's point forecasts against "the price stays where it is"; see `scores.point`.
 
-    R2 = 1 - sum (r - mean)^2 / sum r^2, with means over tickers first and dates second, as
-    the test.
-
-    Source: Gu, Kelly & Xiu (2020), Empirical Asset Pricing via Machine Learning, Review of
-    Financial Studies 33(5), equation 19: zero, not the mean, is the forecast to beat.
+    R2 and the test are of its mean's squared errors, relative_mae is of its median.
     """
     rows = []
     for part in cells:
-        error = date_means((part.returns - part.laws[model].mean) ** 2, part.date)
-        zero = date_means(part.returns**2, part.date)
-        test = diebold_mariano(zero - error, part.horizon)
+        test = diebold_mariano(squared_error_gain(part, model), part.horizon)
         rows.append(
             {
                 "horizon": part.horizon,
-                "r2": 1 - error.mean() / zero.mean(),
+                "r2": out_of_sample_r2(part, model),
                 "t": test.t,
                 "p": test.p,
                 "verdict": str(test.verdict),
+                "relative_mae": relative_absolute_error(part, model),
             }
         )
     return pd.DataFrame(rows)
+
+
+def reliability_table(cells: Sequence[Cells], model: str) -> pd.DataFrame:
+    """The model's chance of a rise against what came, a row a horizon and bin."""
+    curves = {part.horizon: reliability_curve(part, model) for part in cells}
+    table = pd.concat(curves, names=["horizon", None]).reset_index("horizon")
+    return table.reset_index(drop=True)
 
 
 def pit_table(cells: Sequence[Cells], model: str) -> pd.DataFrame:
@@ -104,6 +117,24 @@ def pit_table(cells: Sequence[Cells], model: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def conformal_cells(cells: Sequence[Cells], model: str, calibrated: Forecast) -> list[Cells]:
+    """The same cells with two forecasters: the model, and its calibrated bands.
+
+    Of the calibrated forecast only coverage and width are scored: what `conformal_table` needs.
+    """
+    bands = []
+    for j, part in enumerate(cells):
+        law = calibrated.law[part.date, part.ticker, j]
+        pit, scores = law.distribution(part.returns), {}
+        for level in LEVELS:
+            scores[f"cover{round(100 * level)}"] = covered(pit, level)
+            scores[f"width{round(100 * level)}"] = law.interval_width(level)
+        both = {model: part.scores[model], calibrated.name: pd.DataFrame(scores)}
+        bands.append(replace(part, scores=both))
+    return bands
+
+
 def _share_error(inside: np.ndarray, part: Cells) -> float:
     shares = date_means(inside.astype(float), part.date)
-    return standard_error(shares, part.horizon) if len(shares) > part.horizon else np.nan
+    enough = len(shares) >= least_dates(part.horizon)
+    return standard_error(shares, part.horizon) if enough else np.nan

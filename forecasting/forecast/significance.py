@@ -6,6 +6,10 @@
     Economic Studies 61(4).
 [3] Harvey, Leybourne & Newbold (1997), Testing the equality of prediction mean squared errors,
     International Journal of Forecasting 13(2), equation 8.
+[4] Kiefer & Vogelsang (2005), A new asymptotic theory for heteroskedasticity-autocorrelation robust
+    tests, Econometric Theory 21(6), table 1 (Bartlett kernel).
+[5] Lazarus, Lewis, Stock & Watson (2018), HAR inference: recommendations for practice, Journal of
+    Business & Economic Statistics 36(4).
 
 The series holds one number a date: a gain over a baseline (its score less ours) or a return over a
 benchmark. Positive is good.
@@ -21,6 +25,8 @@ from scipy import special
 
 LEVEL = 0.05
 
+Dates = Float[np.ndarray, " date"]
+
 
 class Verdict(StrEnum):
     """What a comparison allows to be said."""
@@ -28,6 +34,7 @@ class Verdict(StrEnum):
     BEATS = "BEATS"
     NO_EVIDENCE = "NO EVIDENCE"
     LOSES = "LOSES"
+    NOT_ENOUGH_DATA = "NOT ENOUGH DATA"
 
 
 @dataclass(frozen=True)
@@ -113,7 +120,41 @@ def mean_test(
 
 
 def verdict(test: MeanTest, level: float = LEVEL) -> Verdict:
-    """BEATS or LOSES where the two-sided p-value is below `level`, else NO EVIDENCE."""
-    if not test.p < level:  # a test that could not be made has no p-value
+    """BEATS or LOSES where the two-sided p-value is below `level`, else NO EVIDENCE.
+
+    A test that could not be made has no p-value (NaN): NOT ENOUGH DATA.
+    """
+    if math.isnan(test.p):
+        return Verdict.NOT_ENOUGH_DATA
+    if test.p >= level:
         return Verdict.NO_EVIDENCE
     return Verdict.BEATS if test.mean > 0 else Verdict.LOSES
+
+
+def least_dates(horizon: int) -> int:
+    """Dates below which no test is made: five labels that do not overlap, and twenty at least."""
+    return max(20, 5 * horizon)
+
+
+def bandwidth(n_dates: int, horizon: int) -> int:
+    """Lags of the long-run variance: max(3 (h - 1), 1.3 sqrt(n)), at most n - 1.
+
+    1.3 sqrt(n) is the rule of [5]; three times the overlap keeps the Bartlett weights, which fall
+    with the lag, from missing a third of the variance that the overlap causes.
+    """
+    return min(n_dates - 1, max(3 * (horizon - 1), int(1.3 * np.sqrt(n_dates))))
+
+
+def standard_error(values: Dates, horizon: int) -> float:
+    """Standard error of the mean of values that overlap by `horizon` - 1 dates.
+
+    sqrt(S / n) with the Newey-West variance S, times two corrections for having estimated S from
+    the same n values: the inverse of the factor of [3], sqrt((n + 1 - 2h + h (h - 1) / n) / n),
+    and the ratio of the fixed-b critical value of [4] to the normal one at two-sided 5 %,
+    1 + (2.9694 b + 0.4160 b^2 - 0.5324 b^3) / 1.96, b = (lags + 1) / n.
+    """
+    n, lags = len(values), bandwidth(len(values), horizon)
+    small_sample = np.sqrt((n + 1 - 2 * horizon + horizon * (horizon - 1) / n) / n)
+    b = (lags + 1) / n
+    fixed_b = 1 + (2.9694 * b + 0.4160 * b**2 - 0.5324 * b**3) / 1.96
+    return float(np.sqrt(newey_west_variance(values, lags) / n) * fixed_b / small_sample)

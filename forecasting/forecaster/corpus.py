@@ -4,7 +4,6 @@ It travels with the weights, so that a later evaluation knows which dates are ou
 the pre-trained model saw, whose weights a training started from, counts as seen.
 """
 
-import hashlib
 from typing import Annotated
 
 import numpy as np
@@ -12,8 +11,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
 from forecasting.errors import ConfigError
+from forecasting.market.bar_digest import bars_sha256
 from forecasting.market.features import feature_set
-from forecasting.market.panel import QUOTED_COLUMNS, Panel, day
+from forecasting.market.panel import Panel, day
 from forecasting.market.sequences import Sequences
 from forecasting.market.splits import SplitDates
 
@@ -191,11 +191,10 @@ def _instant(time: str) -> np.datetime64:
 
 def _member(panel: Panel, ticker: int, seen: np.ndarray) -> Member:
     rows = panel.mask[:, ticker] & seen
-    times, values = panel.times[rows], panel.values[rows, ticker]
-    if not np.isfinite(values[:, len(QUOTED_COLUMNS) :]).any():
-        values = values[:, : len(QUOTED_COLUMNS)]  # as in the panel's vintage
-    values = np.where(np.isnan(values), np.nan, values + 0.0)  # one NaN, one zero
-    digest = hashlib.sha256(times.astype("datetime64[ns]").tobytes() + values.tobytes())
+    times = panel.times[rows]
     return Member(
-        first=day(times[0]), last=day(times[-1]), bars=len(times), sha256=digest.hexdigest()
+        first=day(times[0]),
+        last=day(times[-1]),
+        bars=len(times),
+        sha256=bars_sha256(panel, ticker, rows),
     )

@@ -1,9 +1,11 @@
 """A model is a folder: recipe, weights, corpus manifest, metrics and card. Nothing is unpickled."""
 
+import hashlib
 import json
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from forecasting import paths
 from forecasting.config import Recipe, load_recipe
 from forecasting.errors import ModelFileError
 from forecasting.forecaster.corpus import Corpus
+from forecasting.market.atomic_file import write_atomically
 
 WEIGHTS = "model.safetensors"
 RECIPE = "recipe.yaml"
@@ -35,7 +38,7 @@ class ModelFiles:
     Attributes:
         recipe: Resolved recipe.
         corpus: What the model has seen.
-        metrics: Plain numbers and strings of the training run.
+        metrics: Plain numbers and strings of the training run; `evaluation` of the last full one.
         card: Markdown for people.
     """
 
@@ -96,6 +99,17 @@ def write_folder(folder: Path, files: ModelFiles, weights: dict[str, Tensor]) ->
         shutil.rmtree(partial, ignore_errors=True)
 
 
+def rewrite_card(folder: Path, metrics: dict[str, Any], card: str) -> None:
+    """Replace what a folder says of its model; recipe, corpus and weights stay as they are.
+
+    Raises:
+        OSError: The folder cannot be written to; the old files are still there.
+    """
+    content = json.dumps(metrics, indent=1, allow_nan=False)
+    write_atomically(folder / METRICS, content.encode())
+    write_atomically(folder / CARD, card.encode())
+
+
 def read_folder(folder: Path) -> ModelFiles:
     """Read everything but the weights.
 
@@ -139,6 +153,14 @@ def read_weights(folder: Path, expected: dict[str, Tensor]) -> dict[str, Tensor]
                 f"{expected[name].dtype}. Train the model again."
             )
     return weights
+
+
+def weights_hash(weights: Mapping[str, Tensor]) -> str:
+    """SHA-256 over names and values of a network's state: which weights a result is of."""
+    digest = hashlib.sha256()
+    for name, value in sorted(weights.items()):
+        digest.update(name.encode() + value.cpu().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _require_shapes(path: Path, found: dict[str, Any], expected: dict[str, Any]) -> None:

@@ -53,7 +53,7 @@ def resolve_dates(
     Raises:
         DataError: The dates are not inside the panel, in this order.
     """
-    v, t = (_resolve(panel, value) for value in (validation_start, test_start))
+    v, t = (resolve_date(panel, value) for value in (validation_start, test_start))
     if not panel.times[0] < v < t <= panel.times[-1]:
         raise DataError(
             f"the split starts validation on {day(v)} and test on {day(t)}: expected both inside "
@@ -63,7 +63,8 @@ def resolve_dates(
     return SplitDates(v, t)
 
 
-def _resolve(panel: Panel, value: str | float) -> np.datetime64:
+def resolve_date(panel: Panel, value: str | float) -> np.datetime64:
+    """The time that a date, or a fraction of the panel's bars, stands for; perhaps of no bar."""
     if isinstance(value, str):
         return pd.Timestamp(value).to_datetime64()
     return panel.times[min(round(value * len(panel.times)), len(panel.times) - 1)]

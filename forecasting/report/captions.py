@@ -1,9 +1,16 @@
 """What the numbers mean: the same sentences on the terminal and on the page."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Any
 
+from forecasting.evaluation.comparison.blocks import REPETITIONS
 from forecasting.evaluation.evaluation import Evaluation
+from forecasting.forecast.significance import Verdict
 from forecasting.market.survivorship import MEMBERS, SURVIVORS
+
+AUDIT = "LEAK AUDIT"
+"""How the note begins that says whether the model's pipeline was searched for leaks."""
 
 IN_SAMPLE = "IN SAMPLE"
 """How the warning begins that a span reaches into what the model has seen."""
@@ -30,24 +37,93 @@ FORECASTS = (
 )
 
 
+CALIBRATION = (
+    "50% to 95%: share of outcomes inside the model's central intervals; PIT p: of its normal "
+    "scores being standard and independent (Berkowitz' restrictions, by date); VaR 1%, 5%: share "
+    "of outcomes below those quantiles; Brier skill: of P(up) over the training span's base rate. "
+    "*: off at two-sided 5 %."
+)
+
+
 def scores(model: str) -> str:
     """What the columns of a score table are."""
     return (
-        "NLL in nats a bar and CRPS in bps of log return: smaller is better. 50%, 80%, 95%: share "
-        "of outcomes inside the central interval of that probability. Gain: nats a bar that "
-        f"{model} is better by; t: Diebold-Mariano on date means, Newey-West errors; detect: the "
-        "gain that this span would show with 80 % power. Verdicts are two-sided at 5 %."
+        "NLL in nats a bar: smaller is better; skill: of the CRPS over EWMA-t. 90%: share of "
+        f"outcomes inside the central 90 % interval. Gain: nats a bar that {model} is better by; "
+        "t: Diebold-Mariano on date means, Newey-West errors; detect: the gain that this span "
+        "would show with 80 % power. Verdicts are two-sided at 5 %."
     )
 
 
 def summary(evaluation: Evaluation) -> str:
     """The verdicts counted."""
     found = list(evaluation.verdicts["verdict"])
+    counts = ", ".join(f"{verdict} {found.count(verdict)}" for verdict in Verdict)
     return (
-        f"{evaluation.model} against {len(evaluation.rivals)} baselines at "
-        f"{len(evaluation.horizons)} horizons: BEATS {found.count('BEATS')}, NO EVIDENCE "
-        f"{found.count('NO EVIDENCE')}, LOSES {found.count('LOSES')}."
+        f"{evaluation.model} against {len(evaluation.rivals)} rivals at "
+        f"{len(evaluation.horizons)} horizons: {counts}."
     )
+
+
+def overall(evaluation: Evaluation) -> list[str]:
+    """The verdict against all rivals together, a sentence or more a horizon."""
+    rows = evaluation.overall.to_dict(orient="records")
+    widest = {row["horizon"]: row for row in rows if row["against"] == "all"}
+    said = []
+    for row in rows:
+        if row["against"] != "baselines":
+            continue
+        words, wider = f"{ahead(row['horizon'])}: {_verdict(row)}", widest.get(row["horizon"], row)
+        if wider["best_rival"] != row["best_rival"] or wider["verdict"] != row["verdict"]:
+            words += f" With the other rivals: {wider['verdict']}{_weakest(wider)}."
+        if wider["confidence_set"]:
+            words += f" May be the best (90 % set): {wider['confidence_set']}."
+        said.append(words)
+    return said
+
+
+def _verdict(row: Mapping[Hashable, Any]) -> str:
+    rivals, least = f"{row['n_rivals']} baselines", 1 / REPETITIONS
+    seen = f"this span could have seen gains of {row['detectable']:.4f}."
+    if row["verdict"] == Verdict.NOT_ENOUGH_DATA:
+        return f"NOT ENOUGH DATA for a test against {rivals}."
+    if row["verdict"] == Verdict.BEATS:
+        return f"BEATS all {rivals}{_weakest(row)}; {seen}"
+    if row["verdict"] == Verdict.LOSES:
+        p = f"p < {least:.3f}" if row["spa_p"] < least else f"p {row['spa_p']:.3f}"
+        return f"LOSES to the best of {rivals}{_weakest(row)}, {p} over all of them."
+    return f"NO EVIDENCE: beats {row['n_beaten']} of {rivals}{_weakest(row)}; {seen}"
+
+
+def _weakest(row: Mapping[Hashable, Any]) -> str:
+    """The margin over the best rival."""
+    t = "" if math.isnan(row["t"]) else f", t {row['t']:+.1f}"
+    return f" ({row['gain_over_best']:+.4f} nats over {row['best_rival']}{t})"
+
+
+def parts(evaluation: Evaluation) -> list[str]:
+    """Where the gain over the best baseline comes from, a line a horizon."""
+    said = []
+    for horizon in evaluation.horizons:
+        years, regimes, tickers = (
+            evaluation.over_best(horizon, by) for by in ("year", "volatility", "ticker")
+        )
+        worst = years.sort_values("gain").iloc[0]
+        moods = ", ".join(
+            f"{group} {gain:+.4f}"
+            for group, gain in zip(regimes["group"], regimes["gain"], strict=True)
+        )
+        said.append(
+            f"{ahead(horizon)}, over {worst['rival']}: better in {(years['gain'] > 0).sum()} of "
+            f"{len(years)} years (worst {worst['group']}, {worst['gain']:+.4f}) and for "
+            f"{(tickers['gain'] > 0).sum()} of {len(tickers)} tickers; by volatility: {moods}."
+        )
+    return said
+
+
+def ahead(horizon: int) -> str:
+    """A horizon in words."""
+    return f"{horizon} bar{'s' if horizon > 1 else ''}"
 
 
 def chosen(notes: Iterable[str]) -> str:
@@ -55,12 +131,18 @@ def chosen(notes: Iterable[str]) -> str:
     return next((note for note in notes if note.startswith(MEMBERS)), SURVIVORS)
 
 
+def audit(notes: Iterable[str]) -> str:
+    """The stamp of the leak audit among the notes, for the first line; empty without one."""
+    return next((note for note in notes if note.startswith(AUDIT)), "")
+
+
 def warnings_first(notes: Iterable[str]) -> tuple[list[str], list[str]]:
     """Notes without repeats: those that void the result, and the others.
 
-    The survivorship warning, or the universe in its place, is in neither: `chosen` is printed
-    whatever the notes say.
+    The survivorship warning, or the universe in its place, and the audit's stamp are in neither:
+    `chosen` and `audit` have places of their own.
     """
-    unique = [note for note in dict.fromkeys(notes) if not note.startswith((SURVIVORS, MEMBERS))]
+    placed = (SURVIVORS, MEMBERS, AUDIT)
+    unique = [note for note in dict.fromkeys(notes) if not note.startswith(placed)]
     loud = [note for note in unique if note.startswith(IN_SAMPLE)]
     return loud, [note for note in unique if note not in loud]

@@ -22,7 +22,7 @@ from forecasting.backtest.book import Backtest
 from forecasting.backtest.plots import equity_plot
 from forecasting.errors import DataError
 from forecasting.evaluation.evaluation import Evaluation
-from forecasting.evaluation.plots import calibration
+from forecasting.evaluation.plots import calibration, gains_by_part
 from forecasting.forecast.fan_chart import fan_chart
 from forecasting.forecast.forecast import Forecast
 from forecasting.forecaster.network_forecaster import NetworkForecaster
@@ -57,11 +57,12 @@ class Report:
 
     @cached_property
     def figures(self) -> dict[str, Figure]:
-        """The figures of the report by name: fan chart, calibration, an equity curve a strategy."""
+        """The figures of the report by name: fan chart, calibration, gains, equity curves."""
         shown = self.newest.select(self.evaluation.tickers[:FAN_TICKERS])
         return {
             "fan_chart": fan_chart(shown, self.prices),
             "calibration": calibration(self.evaluation),
+            "gains": gains_by_part(self.evaluation),
             **{f"equity_{book.strategy}": equity_plot(book) for book in self.books},
         }
 
@@ -115,6 +116,7 @@ class Report:
             "end": day(evaluation.end),
             "source": self.prices.source,
             "captions": captions,
+            "stamp": captions.audit(said),
             "chosen": captions.chosen(said),
             "warnings": warnings,
             "notes": notes,
@@ -128,6 +130,8 @@ class Report:
                 for ticker in evaluation.tickers[:FAN_TICKERS]
             ],
             "calibration": picture(self.figures["calibration"]),
+            "coverage": tables.calibration_table(evaluation),
+            "gains": picture(self.figures["gains"]),
             "terms": list(dict.fromkeys(f"{b.timing} {b.costs.describe()}" for b in self.books)),
             "strategy_verdicts": tables.strategy_table(self.books),
             "strategies": [

@@ -8,6 +8,7 @@ import pandas as pd
 
 from forecasting.backtest.book import Backtest
 from forecasting.evaluation.evaluation import Evaluation
+from forecasting.forecast.significance import LEVEL
 
 
 @dataclass(frozen=True)
@@ -27,14 +28,10 @@ class Table:
 
 def score_table(evaluation: Evaluation, horizon: int) -> Table:
     """Scores of the model and its rivals at one horizon, with the verdict against each rival."""
-    heads = ("forecaster", "NLL", "CRPS", "50%", "80%", "95%", "gain", "t", "detect", "verdict")
+    heads = ("forecaster", "NLL", "skill", "90%", "gain", "t", "detect", "verdict")
     rows = []
     for row in evaluation.table().query("horizon == @horizon").to_dict(orient="records"):
-        means = (
-            f"{row['nll']:.4f}",
-            f"{row['crps'] * 1e4:.2f}",
-            *(f"{row[cover]:.1%}" for cover in ("cover50", "cover80", "cover95")),
-        )
+        means = (f"{row['nll']:.4f}", f"{row['crps_skill']:+.1%}", f"{row['cover90']:.1%}")
         test = (
             _or_dash(row["gain"], "+.4f"),
             _or_dash(row["t"], "+.1f"),
@@ -64,6 +61,54 @@ def location_table(evaluation: Evaluation) -> Table:
         for row in evaluation.location.to_dict(orient="records")
     ]
     return Table(("bars ahead", "R2 of the mean", "t", "verdict"), rows)
+
+
+def calibration_table(evaluation: Evaluation) -> Table:
+    """Coverage, tails and direction of the model, a row a horizon; * where p is below 5 %."""
+    own = {
+        name: table[table["forecaster"] == evaluation.model].set_index("horizon")
+        for name in ("coverage", "calibration", "tails", "direction")
+        for table in (getattr(evaluation, name),)
+    }
+    levels, tails = own["coverage"]["level"].unique(), own["tails"]["level"].unique()
+    heads = (
+        "bars ahead",
+        *(f"{level:.0%}" for level in levels),
+        "PIT p",
+        *(f"VaR {level:.0%}" for level in tails),
+        "Brier skill",
+    )
+    rows = []
+    for horizon in evaluation.horizons:
+        covered = own["coverage"].loc[[horizon]].to_dict(orient="records")
+        hits = own["tails"].loc[[horizon]].to_dict(orient="records")
+        direction = own["direction"].loc[horizon]
+        rows.append(
+            (
+                str(horizon),
+                *(f"{each['coverage']:.1%}{_star(each['p'])}" for each in covered),
+                _or_dash(own["calibration"].loc[horizon, "p"], ".3f"),
+                *(f"{each['hit_rate']:.1%}{_star(each['p'])}" for each in hits),
+                f"{_or_dash(direction['skill'], '+.2%')}{_star(direction['skill_p'])}",
+            )
+        )
+    return Table(heads, rows)
+
+
+def breakdown_table(evaluation: Evaluation, horizon: int, by: str) -> Table:
+    """The gain over the best baseline in each year, regime or ticker."""
+    rows = [
+        (
+            str(row["group"]),
+            str(row["n_dates"]),
+            f"{row['gain']:+.4f}",
+            _or_dash(row["t"], "+.1f"),
+            _or_dash(row["detectable"], ".4f"),
+            str(row["verdict"]),
+        )
+        for row in evaluation.over_best(horizon, by).to_dict(orient="records")
+    ]
+    return Table((by, "dates", "gain", "t", "detect", "verdict"), rows)
 
 
 STATISTICS = {
@@ -157,3 +202,7 @@ def _parameter(value: Any) -> str:
 
 def _or_dash(value: float, form: str) -> str:
     return "-" if pd.isna(value) else format(value, form)
+
+
+def _star(p: float) -> str:
+    return "*" if p < LEVEL else ""

@@ -7,7 +7,6 @@ new in a market, its level of volatility included, is for the weights to learn. 
 the scores are compared with is always EWMA-t fitted on the new training rows.
 """
 
-import hashlib
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -20,7 +19,7 @@ from forecasting.config import NetworkConfig, Recipe, load_recipe
 from forecasting.errors import ConfigError, DataError
 from forecasting.forecast.fit import StudentTFit, fit_student_t
 from forecasting.forecaster.corpus import Corpus, Parent, describe_corpus
-from forecasting.forecaster.model_folder import RECIPE
+from forecasting.forecaster.model_folder import RECIPE, weights_hash
 from forecasting.forecaster.network_forecaster import NetworkForecaster, load_forecaster
 from forecasting.market.features import feature_set
 from forecasting.market.panel import Panel
@@ -45,11 +44,8 @@ class Pretrained:
     @cached_property
     def lineage(self) -> tuple[Parent, ...]:
         """The model and those that it started from itself, the oldest first."""
-        digest = hashlib.sha256()
-        for name, value in sorted(self.model.network.state_dict().items()):
-            digest.update(name.encode() + value.cpu().numpy().tobytes())
-        corpus = self.model.corpus
-        own = corpus.as_parent(self.model.name, digest.hexdigest(), self.tune)
+        corpus, weights = self.model.corpus, weights_hash(self.model.network.state_dict())
+        own = corpus.as_parent(self.model.name, weights, self.tune)
         return (*corpus.parents, own)
 
     def network(self, rank: int) -> ForecastNetwork:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from forecasting.errors import ModelFileError, TrackingError
 from forecasting.forecaster.model_folder import WEIGHTS, find_model, read_folder
-from forecasting.training.tracking import EXPERIMENT, answering, choose_store, has_store
+from forecasting.training.mlflow_store import EXPERIMENT, answering, choose_store, has_store
 
 _ID = re.compile(r"[0-9a-f]{1,32}")
 _SHOWN = 5

@@ -1,17 +1,9 @@
-"""One training is one MLflow run: parameters, data hash, commit, metrics, forecasts, the model.
+"""One training is one MLflow run: parameters, data hash, commit, metrics, forecasts, the model."""
 
-The store is an embedded SQLite file below `runs/`, or the server that `MLFLOW_TRACKING_URI` names.
-"""
-
-import logging
-import os
-import re
 import shutil
-import sqlite3
 import subprocess
-import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,11 +12,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from forecasting import __version__, paths
-from forecasting.errors import TrackingError
 from forecasting.forecaster.model_folder import FILES
+from forecasting.training.mlflow_store import EXPERIMENT, answering, choose_store, experiment_id
 
-EXPERIMENT = "forecasting"
-_SQLITE = "sqlite:///"
 _PYFUNC = paths.PACKAGE / "serving" / "pyfunc_model.py"
 _REQUIREMENTS = [
     "torch",
@@ -36,17 +26,6 @@ _REQUIREMENTS = [
     "pyyaml",
     "jaxtyping",
 ]
-
-
-def tracking_uri() -> str:
-    """`MLFLOW_TRACKING_URI` if set, else the embedded store."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"{_SQLITE}{paths.runs() / 'mlflow.db'}"
-
-
-def has_store() -> bool:
-    """Whether the embedded store has been made; a server is taken to be there."""
-    uri = tracking_uri()
-    return not uri.startswith(_SQLITE) or _database(uri).is_file()
 
 
 class Run:
@@ -118,7 +97,7 @@ def open_run(name: str, run_id: str | None = None, *, parent: str | None = None)
     """
     with answering() as mlflow:
         choose_store(mlflow)
-        _choose_experiment(mlflow)
+        mlflow.set_experiment(experiment_id=experiment_id(mlflow, EXPERIMENT))
         nested = parent is not None
         if run_id is not None and _has_run(mlflow, run_id):
             run = mlflow.start_run(run_id=run_id, nested=nested)
@@ -148,72 +127,6 @@ def provenance() -> dict[str, str]:
     return {"version": __version__, "git_commit": git_commit()}
 
 
-@contextmanager
-def answering() -> Iterator[Any]:
-    """Hand out the mlflow module; turn its failures into one line."""
-    _configure()
-    with warnings.catch_warnings():
-        # They are about MLflow's own insides, or advise an input example; nobody here can act.
-        warnings.simplefilter("ignore")
-        import mlflow
-
-        logging.getLogger("alembic").setLevel(logging.WARNING)
-        logging.getLogger("mlflow").setLevel(logging.ERROR)
-        from sqlalchemy.exc import SQLAlchemyError
-
-        failures = (mlflow.exceptions.MlflowException, SQLAlchemyError, sqlite3.Error)
-        try:
-            yield mlflow
-        except (*failures, OSError, ImportError) as error:
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-            raise TrackingError(
-                _redacted(f"the MLflow store {tracking_uri()} did not answer ({reason}): expected ")
-                + "a reachable store. Check MLFLOW_TRACKING_URI, or unset it for the embedded one."
-            ) from error
-
-
-def _configure() -> None:
-    """Settings that MLflow reads from the environment; what the user has set stays."""
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-
-
-def choose_store(mlflow: Any) -> None:
-    """Point MLflow at the store, and leave the environment as it was.
-
-    MLflow would write the address there, where it would outlive a change of `FORECASTING_HOME`.
-    """
-    given, uri = os.environ.get("MLFLOW_TRACKING_URI"), tracking_uri()
-    if uri.startswith(_SQLITE):
-        # MLflow tries a file that cannot be opened again and again, for minutes.
-        path = _database(uri)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(path)) as database:
-            database.execute("PRAGMA schema_version")
-    mlflow.set_tracking_uri(uri)
-    if given is None:
-        os.environ.pop("MLFLOW_TRACKING_URI", None)
-
-
-def _database(uri: str) -> Path:
-    """The file of an SQLite address."""
-    return Path(uri.removeprefix(_SQLITE).partition("?")[0])
-
-
-def _choose_experiment(mlflow: Any) -> None:
-    """Select the experiment; the embedded store keeps its artifacts beside it."""
-    if tracking_uri().startswith(_SQLITE):
-        paths.runs().mkdir(parents=True, exist_ok=True)
-        if mlflow.get_experiment_by_name(EXPERIMENT) is None:
-            location = (paths.runs() / "mlartifacts").as_uri()
-            mlflow.create_experiment(EXPERIMENT, artifact_location=location)
-    mlflow.set_experiment(EXPERIMENT)
-
-
 def _has_run(mlflow: Any, run_id: str) -> bool:
     try:
         return mlflow.get_run(run_id).info.lifecycle_stage == "active"
@@ -221,11 +134,6 @@ def _has_run(mlflow: Any, run_id: str) -> bool:
         if error.error_code == "RESOURCE_DOES_NOT_EXIST":
             return False
         raise
-
-
-def _redacted(text: str) -> str:
-    """A text without the user name and password of the addresses in it."""
-    return re.sub(r"//[^/\s@]*@", "//", text)
 
 
 def _signature() -> Any:

@@ -10,8 +10,10 @@ from forecasting import paths
 from forecasting.config import Recipe, load_recipe
 from forecasting.errors import ConfigError
 from forecasting.forecaster.corpus import Corpus
+from forecasting.forecaster.holdout import seal
 from forecasting.forecaster.model_folder import WEIGHTS, ModelFiles, read_folder, write_folder
 from forecasting.forecaster.network_forecaster import NetworkForecaster, load_forecaster
+from forecasting.forecaster.openings import read_openings
 from forecasting.market.panel import Panel
 from forecasting.market.price_record import PriceRecord, record_prices
 from forecasting.nn.adapters import Tune
@@ -69,7 +71,8 @@ def train(
     seen counts as seen by the new one.
 
     Args:
-        prices: Panel to train, validate and later test on; the recipe's dates cut it.
+        prices: Panel to train, validate and later test on; the recipe's dates cut it. Bars of its
+            sealed hold-out are cut off before anything else.
         recipe: Recipe, its name, or a YAML file; by default that of `from_model`, renamed, else
             `jamba-tiny`.
         from_model: Trained model to start from, by folder or name.
@@ -95,7 +98,7 @@ def train(
         ValueError: Overrides of a recipe that is not read from a file.
     """
     start = start_from(from_model, tune)
-    recipe = choose_recipe(recipe, overrides, start)
+    recipe, prices = seal(choose_recipe(recipe, overrides, start), prices)
     folder = Path(out) if out is not None else paths.runs() / recipe.name
     interrupted = interrupted_run(folder)
     resume = resume and interrupted is not None
@@ -190,7 +193,8 @@ def _train_one(
     if start is not None:
         metrics["zero_shot_validation_nll"] = fitted.start_nll
         metrics["learning_parameters"] = fitted.n_learning
-    card = model_card(recipe, examples.corpus, examples.dates, metrics)
+    openings = read_openings(folder)
+    card = model_card(recipe, examples.corpus, examples.dates, metrics, openings)
     files = ModelFiles(_resolved(recipe, examples.corpus), examples.corpus, metrics, card)
     write_folder(folder, files, fitted.network.state_dict())
     shutil.rmtree(folder / CHECKPOINTS)

@@ -12,16 +12,25 @@ import pandas as pd
 from forecasting import paths
 from forecasting.config import Recipe, load_recipe
 from forecasting.evaluation.baselines import EwmaT
-from forecasting.evaluation.comparison.diebold_mariano import least_dates
-from forecasting.evaluation.evaluate import forecast_baselines
+from forecasting.evaluation.baselines.registry import forecast_baselines
 from forecasting.evaluation.scores.cells import Cells, common_cells
 from forecasting.forecast.forecast import Forecast
+from forecasting.forecast.mixture import Mixture
+from forecasting.forecast.significance import least_dates
+from forecasting.forecaster.holdout import seal
 from forecasting.forecaster.network_forecaster import NetworkForecaster, load_forecaster
 from forecasting.market.panel import Panel, day, start_of
 from forecasting.market.sequences import make_sequences
 from forecasting.market.survivorship import survivorship
 from forecasting.nn.sizes import sizes
-from forecasting.workflow.comparison import Comparison, gain_table, seed_table
+from forecasting.workflow.comparison import (
+    Comparison,
+    ensemble_table,
+    gain_table,
+    seed_table,
+    standing_table,
+)
+from forecasting.workflow.comparison_looks import count_comparison
 from forecasting.workflow.comparison_run import log_comparison, open_comparison
 from forecasting.workflow.trainings import Entrant, Progress, enter, require_comparable, train_all
 
@@ -63,6 +72,7 @@ def compare(
     say = progress or (lambda words: None)
     chosen = [_read(recipe, overrides) for recipe in recipes]
     require_comparable(chosen)
+    given, (chosen, prices) = prices, _seal(chosen, prices)
     folder = Path(out) if out is not None else paths.runs() / "compare"
     entrants = []
     for recipe in chosen:
@@ -75,7 +85,8 @@ def compare(
             entrant.recipe.name: [load_forecaster(entrant.place(seed)) for seed in entrant.seeds]
             for entrant in entrants
         }
-        made = _judge(entrants, models, prices, say)
+        with count_comparison(models, range(seeds), prices, run.run_id) as looks:
+            made = looks.concluded(_judge(entrants, models, prices, say), given, prices)
         say("tracking")
         log_comparison(run, made, models)
     return made
@@ -87,6 +98,12 @@ def _read(recipe: str | Path | Recipe, overrides: tuple[str, ...]) -> Recipe:
     if overrides:
         raise ValueError("overrides change a recipe that is read by name or from a file")
     return recipe
+
+
+def _seal(recipes: list[Recipe], prices: Panel) -> tuple[list[Recipe], Panel]:
+    """The recipes, which share their hold-out, and the prices before it."""
+    sealed = [seal(recipe, prices) for recipe in recipes]
+    return [recipe for recipe, _ in sealed], sealed[0][1]
 
 
 def _judge(
@@ -102,13 +119,17 @@ def _judge(
     baselines = _fit_baselines(first, prices, start, say)
     forecasts, rates = _forecast_all(models, seeds, prices, start, say)
     of_recipe = {name: [each.name for each in made] for name, made in forecasts.items()}
-    answers = [*itertools.chain(*forecasts.values()), *baselines]
+    joint = {name: _ensemble(name, made) for name, made in forecasts.items() if len(made) > 1}
+    answers = [*itertools.chain(*forecasts.values()), *baselines, *joint.values()]
     say("scores and tests")
     span = prices.between(start)
     cells, gaps = common_cells(span, answers)
-    gains = gain_table(cells, of_recipe | {each.name: [each.name] for each in baselines})
+    rivals = [each.name for each in baselines]
+    gains = gain_table(cells, of_recipe | {name: [name] for name in rivals})
+    named = {name: each.name for name, each in joint.items()}
+    ensembles = ensemble_table(cells, of_recipe, named)
     doubts = [f"{e.recipe.name}: {doubt}" for e in entrants for doubt in e.recipe.network.doubts()]
-    notes = [*_notes(prices, start, seeds, cells, gains), *doubts, *gaps]
+    notes = [*_notes(prices, start, seeds, cells, gains, ensembles), *doubts, *gaps]
     notes += [note for answer in answers for note in answer.notes]
     dates = np.unique(np.concatenate([part.date for part in cells]))
     tickers = np.unique(np.concatenate([part.ticker for part in cells]))
@@ -123,6 +144,8 @@ def _judge(
         networks=_network_table(entrants, models, rates),
         gains=gains,
         by_seed=seed_table(cells, of_recipe, seeds),
+        ensembles=ensembles,
+        overall=standing_table(cells, of_recipe, named, rivals),
         notes=tuple(dict.fromkeys(notes)),
     )
 
@@ -130,7 +153,7 @@ def _judge(
 def _fit_baselines(
     model: NetworkForecaster, prices: Panel, start: np.datetime64, say: Progress
 ) -> list[Forecast]:
-    """Forecasts from `start` on of the baselines, fitted on labels known before it."""
+    """Forecasts of the baselines from `start` on, fitted on labels known before it."""
     decay = model.files.recipe.data.volatility_decay
     sequences = make_sequences(
         prices, variant=f"{model.corpus.features}+close", horizons=model.horizons, decay=decay
@@ -159,6 +182,12 @@ def _forecast_all(
             rates[recipe] = max(rates[recipe], rate)
             forecasts[recipe].append(replace(forecast.between(start), name=name))
     return forecasts, rates
+
+
+def _ensemble(recipe: str, forecasts: Sequence[Forecast]) -> Forecast:
+    """The joint forecast of a recipe's seeds; what they have to say has been said."""
+    law, name = Mixture(tuple(f.law for f in forecasts)), f"{recipe} ensemble of {len(forecasts)}"
+    return replace(forecasts[0], name=name, law=law, notes=())
 
 
 def _network_table(
@@ -191,6 +220,7 @@ def _notes(
     seeds: tuple[int, ...],
     cells: Sequence[Cells],
     gains: pd.DataFrame,
+    ensembles: pd.DataFrame,
 ) -> list[str]:
     """What has to be known of the numbers: the protocol, the seeds, the number of verdicts."""
     last_fitted = day(prices.times[start_of(prices.times, start) - 1])
@@ -203,8 +233,8 @@ def _notes(
     else:
         notes.append(
             f"A recipe's loss is the mean over its {len(seeds)} seeds, not that of their joint "
-            "forecast. The tests hold the seeds fixed: a gain that is small beside the spread over "
-            "seeds may be the seeds' luck, whatever its verdict."
+            "forecast (their ensemble stands apart). The tests hold the seeds fixed: a gain that "
+            "is small beside the spread over seeds may be the seeds' luck, whatever its verdict."
         )
     notes += [
         f"No test at {part.horizon} bars ahead: {part.n_dates} dates, expected at least "
@@ -214,6 +244,7 @@ def _notes(
     ]
     others = gains[gains["forecaster"] != EwmaT.name]  # its test is the reference's, mirrored
     tests = int(gains["p"].notna().sum() + others["reference_p"].notna().sum())
+    tests += int(ensembles["p"].notna().sum())
     luck = f"about 2.5 % of them ({0.025 * tests:.1f}) would say BEATS by luck alone."
     universe = [] if prices.member is None else [survivorship(prices.between(start))]
     return [*universe, *notes, f"{tests} verdicts at two-sided 5 %: {luck}"]

@@ -10,9 +10,15 @@ from jaxtyping import Float
 
 from forecasting.evaluation.baselines import EwmaT
 from forecasting.evaluation.comparison.diebold_mariano import diebold_mariano
+from forecasting.evaluation.comparison.overall import overall
 from forecasting.evaluation.evaluation import records
 from forecasting.evaluation.scores.cells import Cells
 from forecasting.market.panel import day
+
+_ENSEMBLE = (
+    *("horizon", "forecaster", "recipe", "nll", "gain", "t", "p", "verdict"),
+    "over_single",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,10 +26,11 @@ class Comparison:
     """What recipes cost, what they gain on exactly the same cells, and what may be concluded.
 
     The loss of a recipe on a date is the mean over its seeds of the date's mean log loss: what one
-    training of it costs on average. It is not the loss of the seeds' joint forecast, which would be
-    smaller. Tested is the mean over dates of the difference of two such losses, per horizon, by
-    `diebold_mariano` at two-sided 5 %. The unit of the test is the date; the seeds are held fixed,
-    so that the spread over seeds has to be read beside each verdict.
+    training of it costs on average. The seeds' joint forecast, whose loss is smaller, is another
+    forecaster: it stands in `ensembles`, never among the recipes. Tested is the mean over dates of
+    the difference of two such losses, per horizon, by `diebold_mariano` at two-sided 5 %. The unit
+    of the test is the date; the seeds are held fixed, so that the spread over seeds has to be read
+    beside each verdict.
 
     Attributes:
         recipes: Names, in the order asked for; the first is the reference of the others.
@@ -42,6 +49,14 @@ class Comparison:
             verdict; the same against the first recipe as reference_gain, reference_t, reference_p,
             reference_verdict. Against itself a forecaster has NaN and an empty verdict.
         by_seed: One row a recipe, seed and horizon: recipe, seed, horizon, nll, gain.
+        ensembles: The joint forecasts of each recipe's seeds (equal-weight mixtures), one row a
+            horizon and recipe: horizon, forecaster, recipe, nll, gain, t, p, verdict (over EWMA-t)
+            and over_single (what the mixture gains over the recipe's own mean loss, nats). No rows
+            with one seed.
+        overall: Verdicts against many at once, one row a horizon and forecaster: each recipe and
+            ensemble against the baselines, and the first recipe against all recipes and baselines
+            (`against` "all"); columns of `evaluation.comparison.overall.overall`. The
+            confidence_set of "all" holds who may be the best.
         notes: Sentences that a reader of these numbers has to know.
     """
 
@@ -55,6 +70,8 @@ class Comparison:
     networks: pd.DataFrame
     gains: pd.DataFrame
     by_seed: pd.DataFrame
+    ensembles: pd.DataFrame
+    overall: pd.DataFrame
     notes: tuple[str, ...]
 
     def table(self) -> pd.DataFrame:
@@ -86,6 +103,8 @@ class Comparison:
             "networks": records(self.networks),
             "gains": records(self.gains),
             "by_seed": records(self.by_seed),
+            "ensembles": records(self.ensembles),
+            "overall": records(self.overall),
             "notes": list(self.notes),
         }
 
@@ -139,6 +158,46 @@ def seed_table(
                 base = part.date_means(EwmaT.name, "nll").mean()
                 row = {"recipe": recipe, "seed": seed, "horizon": part.horizon}
                 rows.append(row | {"nll": nll, "gain": base - nll})
+    return pd.DataFrame(rows)
+
+
+def ensemble_table(
+    cells: Sequence[Cells], members: Mapping[str, Sequence[str]], ensembles: Mapping[str, str]
+) -> pd.DataFrame:
+    """The seeds' joint forecasts, as `Comparison.ensembles`.
+
+    Args:
+        cells: The common cells of each horizon.
+        members: Recipe to the names of its trainings in the cells.
+        ensembles: Recipe to the name of its ensemble in the cells.
+    """
+    rows = []
+    for part in cells:
+        for recipe, name in ensembles.items():
+            single = _losses(part, members[recipe]).mean()
+            losses = {each: part.date_means(each, "nll") for each in (name, EwmaT.name)}
+            row = {"horizon": part.horizon, "forecaster": name, "recipe": recipe}
+            row |= {"nll": losses[name].mean(), **_test(losses, name, EwmaT.name, part.horizon)}
+            rows.append(row | {"over_single": single - losses[name].mean()})
+    return pd.DataFrame(rows, columns=[*_ENSEMBLE])
+
+
+def standing_table(
+    cells: Sequence[Cells],
+    members: Mapping[str, Sequence[str]],
+    ensembles: Mapping[str, str],
+    baselines: Sequence[str],
+) -> pd.DataFrame:
+    """Verdicts against many at once, as `Comparison.overall`."""
+    rows = []
+    for part in cells:
+        rivals = {name: part.date_means(name, "nll") for name in baselines}
+        recipes = {name: _losses(part, own).mean(axis=0) for name, own in members.items()}
+        judged = recipes | {name: part.date_means(name, "nll") for name in ensembles.values()}
+        circles = [(name, "baselines", {name: loss} | rivals) for name, loss in judged.items()]
+        for name, against, losses in (*circles, (next(iter(recipes)), "all", recipes | rivals)):
+            row = {"horizon": part.horizon, "forecaster": name, "against": against}
+            rows.append(row | overall(losses, name, part.horizon))
     return pd.DataFrame(rows)
 
 

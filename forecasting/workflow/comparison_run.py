@@ -53,3 +53,5 @@ def log_comparison(
             {f"{row['forecaster']}_{k}_h{row['horizon']}": v for k, v in scores.items()}
         )
     run.log_table(made.table(), "comparison")
+    run.log_table(made.overall, "overall")
+    run.log_table(made.ensembles, "ensembles")

@@ -1,7 +1,8 @@
 """The verbs that judge a model: evaluate, backtest, report.
 
 Each starts, unless told otherwise, on the first bar that the model has not seen, and says so loudly
-when it is told otherwise.
+when it is told otherwise. None looks at the sealed hold-out unless it is told to open it, and every
+look is counted in the trial ledger.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,19 +10,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from forecasting.backtest.backtest import backtest as backtest_forecast
 from forecasting.backtest.book import Backtest
 from forecasting.evaluation.evaluate import evaluate as evaluate_forecaster
 from forecasting.evaluation.evaluation import Evaluation
 from forecasting.forecast.forecast import Forecast
 from forecasting.forecaster.network_forecaster import NetworkForecaster, load_forecaster
-from forecasting.market.panel import Panel, day
-from forecasting.market.span import check_span
-from forecasting.report.captions import IN_SAMPLE
+from forecasting.market.panel import Panel
+from forecasting.report import captions
 from forecasting.report.report import Report
+from forecasting.workflow.counting import (
+    backtest_headline,
+    backtest_scores,
+    count,
+    evaluation_scores,
+    look,
+)
+from forecasting.workflow.judged_span import JudgedSpan, judged_span
 from forecasting.workflow.places import require_writable
+from forecasting.workflow.trading import Terms
 
 REPORTED_STRATEGIES = ("long_short", "long_only", "volatility_target")
 
@@ -60,6 +66,8 @@ def evaluate(
     tickers: Sequence[str] | None = None,
     start: str | None = None,
     end: str | None = None,
+    open_holdout: bool = False,
+    track: bool = True,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Score a model beside the baselines and its twin, from its first unseen bar on.
@@ -70,17 +78,25 @@ def evaluate(
         tickers: Score only these; the others still are their market.
         start: First origin; the model's first out-of-sample bar by default.
         end: Last bar.
+        open_holdout: Score the sealed hold-out, all of it and nothing else; logged for ever after.
+        track: Count the look in the trial ledger. The result comes even if the store does not
+            answer; its notes then say so.
         progress: Called with a few words before each step that takes time.
 
     Raises:
+        ConfigError: There is no hold-out to open, or it would not be logged.
         DataError: Too few bars before `start`, or none from it on.
     """
-    check_span(start, end)
-    prices = prices.between(None, end)
+    span = judged_span(model, prices, start=start, end=end, open_holdout=open_holdout)
     say = progress or _say_nothing
-    say(f"forecasts of {model.name}")
-    forecast = model.forecast(prices)
-    return _evaluate(model, prices, forecast, tickers=tickers, start=start, progress=say)
+    with look("evaluate", model, span, tickers=tickers, track=track) as opened:
+        say(f"forecasts of {model.name}")
+        forecast = model.forecast(span.prices)
+        said = (*span.notes, opened.trial.sentence())
+        made = _evaluate(model, span, forecast, said, tickers=tickers, progress=say)
+        opened.trial.log_scores(evaluation_scores(made))
+        opened.headline = captions.summary(made)
+    return made
 
 
 def backtest(
@@ -94,6 +110,8 @@ def backtest(
     cost_bps: float | int = 5.0,
     slippage_bps: float | int = 3.0,
     execution: str = "auto",
+    open_holdout: bool = False,
+    track: bool = True,
     progress: Progress | None = None,
     **parameters: Any,
 ) -> Backtest:
@@ -109,32 +127,27 @@ def backtest(
         cost_bps: Commission, bps of traded notional.
         slippage_bps: Slippage, bps of traded notional.
         execution: `next_open`, `next_close` or `auto`.
+        open_holdout: As for `evaluate`.
+        track: As for `evaluate`.
         progress: Called with a few words before each step that takes time.
         parameters: The strategy's own.
 
     Raises:
-        ConfigError: The strategy or a parameter is not valid.
+        ConfigError: The strategy or a parameter is not valid; hold-out as for `evaluate`.
         DataError: The span has no forecast.
     """
-    check_span(start, end)
-    prices = prices.between(None, end)
+    span = judged_span(model, prices, start=start, end=end, open_holdout=open_holdout)
     say = progress or _say_nothing
-    say(f"forecasts of {model.name}")
-    forecast = model.forecast(prices)
-    say(f"backtest {strategy}")
-    first = _first_day(model, start)
-    return backtest_forecast(
-        forecast.select(tickers) if tickers else forecast,
-        prices,
-        strategy=strategy,
-        cost_bps=cost_bps,
-        slippage_bps=slippage_bps,
-        start=first,
-        end=end,
-        execution=execution,
-        parameters=parameters,
-        notes=_lock(model, first),
-    )
+    terms = Terms(strategy, cost_bps, slippage_bps, execution, parameters)
+    with look("backtest", model, span, tickers=tickers, track=track, terms=terms) as opened:
+        say(f"forecasts of {model.name}")
+        forecast = model.forecast(span.prices)
+        say(f"backtest {strategy}")
+        said = (span.audit, *span.notes, opened.trial.sentence())
+        made = terms.trade(forecast, span, tickers=tickers, end=end, notes=said)
+        opened.trial.log_scores(backtest_scores(made))
+        opened.headline = backtest_headline([made])
+    return made
 
 
 def report(
@@ -148,6 +161,8 @@ def report(
     strategies: Sequence[str] = REPORTED_STRATEGIES,
     cost_bps: float | int = 5.0,
     slippage_bps: float | int = 3.0,
+    open_holdout: bool = False,
+    track: bool = True,
     progress: Progress | None = None,
 ) -> Report:
     """Evaluate, backtest, and write one self-contained HTML file.
@@ -162,64 +177,60 @@ def report(
         strategies: Names or Python files, each with its default parameters.
         cost_bps: Commission, bps of traded notional.
         slippage_bps: Slippage, bps of traded notional.
+        open_holdout: As for `evaluate`; one opening, whatever the number of strategies.
+        track: As for `evaluate`; each strategy is a look of its own.
         progress: Called with a few words before each step that takes time.
 
     Raises:
-        ConfigError: A strategy is not valid.
+        ConfigError: A strategy is not valid; hold-out as for `evaluate`.
         DataError: As `evaluate` and `backtest`, or `out` cannot be written.
     """
-    check_span(start, end)
+    span = judged_span(model, prices, start=start, end=end, open_holdout=open_holdout)
     require_writable(Path(out), "report")
-    prices = prices.between(None, end)
     say = progress or _say_nothing
-    say(f"forecasts of {model.name}")
-    forecast = model.forecast(prices)
-    evaluation = _evaluate(model, prices, forecast, tickers=tickers, start=start, progress=say)
-    first = _first_day(model, start)
-    traded = forecast.select(tickers) if tickers else forecast
-    books = []
-    for strategy in strategies:
-        say(f"backtest {strategy}")
-        book = backtest_forecast(
-            traded,
-            prices,
-            strategy=strategy,
-            cost_bps=cost_bps,
-            slippage_bps=slippage_bps,
-            start=first,
-            end=end,
-            notes=_lock(model, first),
-        )
-        books.append(book)
+    with look("report", model, span, tickers=tickers, track=track) as opened:
+        say(f"forecasts of {model.name}")
+        forecast = model.forecast(span.prices)
+        said = (*span.notes, opened.trial.sentence())
+        evaluation = _evaluate(model, span, forecast, said, tickers=tickers, progress=say)
+        opened.trial.log_scores(evaluation_scores(evaluation))
+        books = []
+        for strategy in strategies:
+            say(f"backtest {strategy}")
+            terms = Terms(strategy, cost_bps, slippage_bps)
+            with count("report", model, span, tickers=tickers, track=track, terms=terms) as trial:
+                book = terms.trade(forecast, span, tickers=tickers, end=end, notes=said)
+                trial.log_scores(backtest_scores(book))
+            books.append(book)
+        opened.headline = f"{captions.summary(evaluation)} {backtest_headline(books)}"
     say("report")
-    made = Report(model, prices, forecast, evaluation, tuple(books))
+    made = Report(model, span.prices, forecast, evaluation, tuple(books))
     made.write(Path(out))
     return made
 
 
 def _evaluate(
     model: NetworkForecaster,
-    prices: Panel,
+    span: JudgedSpan,
     forecast: Forecast,
+    said: Sequence[str],
     *,
     tickers: Sequence[str] | None,
-    start: str | None,
     progress: Progress,
 ) -> Evaluation:
     """Judge a forecast that the model has made of the prices, beside the twin's."""
-    first = _first_day(model, start)
-    twin, rivals, notes = twin_of(model), [], list(_lock(model, first))
+    twin, rivals, notes = twin_of(model), [], [span.audit, *said]
     if twin is None:
         notes.append(f"{model.name} has no GRU twin: train it without --no-twin.")
     else:
         progress(f"forecasts of {twin.name}")
         # It was trained on the same corpus: its notes on the prices are the model's own.
-        answer = replace(twin.forecast(prices), notes=())
+        answer = replace(twin.forecast(span.prices), notes=())
         rivals.append(Answered(twin.name, twin.horizons, answer))
     return evaluate_forecaster(
         Answered(model.name, model.horizons, forecast),
-        prices,
-        start=first,
+        span.prices,
+        start=span.start,
         tickers=tickers,
         rivals=rivals,
         variant=f"{model.corpus.features}+close",
@@ -229,21 +240,5 @@ def _evaluate(
     )
 
 
-def _first_day(model: NetworkForecaster, start: str | None) -> np.datetime64:
-    """The day asked for, or the first one that the model has not seen."""
-    return np.datetime64(start or model.corpus.test_start, "ns")
-
-
 def _say_nothing(words: str) -> None:
     """The progress of a verb that nobody watches."""
-
-
-def _lock(model: NetworkForecaster, start: np.datetime64) -> tuple[str, ...]:
-    """The as-of lock: a warning if a span reaches into what the model has seen."""
-    if not model.corpus.seen(start):
-        return ()
-    first = day(np.datetime64(model.corpus.test_start, "ns"))
-    return (
-        f"{IN_SAMPLE}: the span starts {day(start)}, but {model.name} was trained and chosen on "
-        f"bars before {first}. Nothing here shows skill; start at {first} or later.",
-    )

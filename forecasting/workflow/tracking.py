@@ -2,20 +2,31 @@
 
 from pathlib import Path
 
+from forecasting.backtest.book import Backtest
 from forecasting.evaluation.evaluation import Evaluation
 from forecasting.forecaster.network_forecaster import NetworkForecaster
 from forecasting.report.report import Report
 from forecasting.report.tables import STATISTICS
 from forecasting.training.results import track_results
+from forecasting.workflow.evaluated_card import card_files
 
 
 def track_evaluation(model: NetworkForecaster, made: Evaluation) -> str:
-    """Add scores and verdicts to the model's MLflow run; returns the run's id.
+    """Add scores, verdicts and card to the model's MLflow run; returns the run's id.
 
     Raises:
         TrackingError: The store cannot be reached.
     """
-    return track_results(model, _metrics(made))
+    return track_results(model, _metrics(made), files=card_files(model))
+
+
+def track_backtest(model: NetworkForecaster, made: Backtest) -> str:
+    """Add the statistics of a strategy to the model's MLflow run; returns the run's id.
+
+    Raises:
+        TrackingError: The store cannot be reached.
+    """
+    return track_results(model, _statistics(made), files=card_files(model))
 
 
 def track_report(made: Report, path: Path) -> str:
@@ -26,10 +37,16 @@ def track_report(made: Report, path: Path) -> str:
     """
     metrics = _metrics(made.evaluation)
     for book in made.books:
-        own = book.stats.loc[book.strategy].to_dict()
-        metrics |= {f"backtest_{book.strategy}_{name}": own[name] for name in STATISTICS}
+        metrics |= _statistics(book)
     tested = made.forecast.between(made.evaluation.start, made.evaluation.end)
-    return track_results(made.model, metrics, figures=made.figures, forecast=tested, files=(path,))
+    files = (path, *card_files(made.model))
+    return track_results(made.model, metrics, figures=made.figures, forecast=tested, files=files)
+
+
+def _statistics(made: Backtest) -> dict[str, float]:
+    """A strategy's statistics as flat MLflow metrics."""
+    own = made.stats.loc[made.strategy].to_dict()
+    return {f"backtest_{made.strategy}_{name}": own[name] for name in STATISTICS}
 
 
 def _metrics(made: Evaluation) -> dict[str, float]:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from forecasting.config import Recipe
 from forecasting.errors import ConfigError, DataError
-from forecasting.evaluation.evaluate import BASELINES, MIN_TRAINING_ROWS
+from forecasting.evaluation.baselines.registry import BASELINES
+from forecasting.evaluation.evaluate import MIN_TRAINING_ROWS
 from forecasting.forecaster.corpus import Corpus
 from forecasting.forecaster.model_folder import RECIPE, WEIGHTS, read_folder
 from forecasting.market.panel import Panel, day, start_of
@@ -20,7 +21,7 @@ from forecasting.workflow.throughput import training_rate
 Progress = Callable[[str], None]
 
 # What decides the split, the cells and the baselines, and so has to be the same for all.
-_SHARED = ("horizons", "volatility_decay", "validation_start", "test_start")
+_SHARED = ("horizons", "volatility_decay", "validation_start", "test_start", "holdout")
 
 
 @dataclass(frozen=True, eq=False)

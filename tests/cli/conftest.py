@@ -1,5 +1,6 @@
 """The command line in this process, and a file of the tiny model's prices."""
 
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -31,6 +32,14 @@ def price_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("prices") / "long.csv"
     pd.concat(frames).to_csv(path, index_label="date")
     return path
+
+
+@pytest.fixture
+def own_home(untouched_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the home of the tiny model and its MLflow store, to be changed."""
+    home = shutil.copytree(untouched_home, tmp_path / "own")
+    monkeypatch.setenv("FORECASTING_HOME", str(home))
+    return home
 
 
 @pytest.fixture

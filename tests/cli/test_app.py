@@ -11,7 +11,7 @@ from forecasting.cli import app
 from forecasting.workflow import judging
 
 VERBS = ("fetch", "train", "evaluate", "forecast", "backtest", "report", "compare", "models")
-VERBS += ("rerun", "features")
+VERBS += ("rerun", "features", "audit", "trials", "walk-forward")
 
 
 def python(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -18,11 +18,14 @@ def weights(forecast, *, gross: float = 1.0):
 
 def test_tables_for_people(forecasting: Command, model_folder: Path, price_file: Path) -> None:
     source = ("--prices", price_file)
-    done = forecasting("backtest", model_folder, *source, "--strategy", "volatility_target")
+    done = forecasting(
+        "backtest", model_folder, "--no-track", *source, "--strategy", "volatility_target"
+    )
     assert (done.code, done.err) == (0, "")
     lines = done.out.splitlines()
     assert max(map(len, lines)) <= 80
-    assert lines[0].startswith("volatility_target (bars_per_year 26")
+    assert lines[0] == "LEAK AUDIT: NOT RUN (forecasting audit model)"
+    assert lines[1].startswith("volatility_target (bars_per_year 26")
     first_words = [line.split()[0] for line in lines if line]
     at = first_words.index("account")
     assert first_words[at + 1 : at + 8] == [
@@ -38,10 +41,10 @@ def test_json_is_the_backtest(
     forecasting: Command, model_folder: Path, price_file: Path, prices: Panel
 ) -> None:
     asked = ("--prices", price_file, "--cost-bps", 20, "--set", "top_k=1", "--json")
-    done = forecasting("backtest", model_folder, *asked)
+    done = forecasting("backtest", model_folder, "--no-track", *asked)
     assert (done.code, done.err) == (0, "")
     model = fc.load_model(model_folder)
-    expected = fc.backtest(model, prices, cost_bps=20, top_k=1).to_dict()
+    expected = fc.backtest(model, prices, cost_bps=20, top_k=1, track=False).to_dict()
     printed = json.loads(done.out)
     assert printed["verdicts"] == expected["verdicts"]
     assert printed["parameters"]["top_k"] == 1
@@ -56,14 +59,18 @@ def test_own_strategy_with_its_parameter(
     file = tmp_path / "rising.py"
     file.write_text(STRATEGY)
     own = ("--strategy", file, "--set", "gross=0.5")
-    done = forecasting("backtest", model_folder, "--prices", price_file, *own, "--json")
+    done = forecasting(
+        "backtest", model_folder, "--no-track", "--prices", price_file, *own, "--json"
+    )
     assert json.loads(done.out)["parameters"]["gross"] == 0.5
 
 
 def test_in_sample_is_said_first(
     forecasting: Command, model_folder: Path, price_file: Path
 ) -> None:
-    done = forecasting("backtest", model_folder, "--prices", price_file, "--start", "2011-01-03")
+    done = forecasting(
+        "backtest", model_folder, "--no-track", "--prices", price_file, "--start", "2011-01-03"
+    )
     assert (
         "- IN SAMPLE: the span starts 2011-01-03, but jamba-tiny" in done.out.partition("\n\n")[0]
     )
@@ -93,7 +100,10 @@ def test_strategies_that_cannot_be(
     model_folder: Path,
     price_file: Path,
 ) -> None:
-    assert expected in forecasting("backtest", model_folder, "--prices", price_file, *asked).error
+    assert (
+        expected
+        in forecasting("backtest", model_folder, "--no-track", "--prices", price_file, *asked).error
+    )
 
 
 @pytest.mark.parametrize(
@@ -116,7 +126,7 @@ def test_strategy_files_with_an_error_inside(
     file = tmp_path / "own.py"
     file.write_text(text)
     asked = ("--prices", price_file, "--strategy", file)
-    assert expected in forecasting("backtest", model_folder, *asked).error
+    assert expected in forecasting("backtest", model_folder, "--no-track", *asked).error
     assert sorted(path.name for path in tmp_path.iterdir()) == ["own.py"]
 
 
@@ -125,6 +135,6 @@ def test_strategy_files_with_an_error_inside(
 def test_costs_that_cannot_be(
     option: str, bps: str, forecasting: Command, model_folder: Path
 ) -> None:
-    wrong = forecasting("backtest", model_folder, option, bps)
+    wrong = forecasting("backtest", model_folder, "--no-track", option, bps)
     assert wrong.code == USAGE
     assert option in wrong.err

@@ -5,6 +5,7 @@ import pytest
 from cli.command import USAGE, Command
 
 from forecasting.cli.options import complete_recipes
+from forecasting.evaluation.baselines.registry import BASELINES
 
 SETTINGS = [
     word
@@ -30,18 +31,19 @@ def test_tables_for_people_and_json_for_scripts(
     done = forecasting(*asked, "--seeds", 2)
     assert (done.code, done.err) == (0, "")
     lines = done.out.splitlines()
-    assert max(map(len, lines)) <= 80
+    assert max(map(len, lines)) <= 100
     assert lines[0].startswith("2 recipes, 2 seeds each: 3 tickers, ")
     heads = ["recipe", "parameters", "active", "KiB", "context", "train/s", "forecast/s"]
     assert lines[2].split() == heads
     for horizon in ("1 bar ahead", "5 bars ahead", "21 bars ahead"):
         at = lines.index(horizon)
-        names = [line.split()[0] for line in lines[at + 2 : at + 8]]
-        assert names == [
-            *("jamba-tiny", "gru-twin", "EWMA-t", "log-HAR-t", "linear-t", "GJR-GARCH-t")
-        ]
+        names = [line.split()[0] for line in lines[at + 2 : at + 4 + len(BASELINES)]]
+        assert names == ["jamba-tiny", "gru-twin", *(kind.name for kind in BASELINES)]
+    at = lines.index("joint forecasts of the seeds")
+    assert lines[at + 2].startswith("jamba-tiny ensemble of 2")
     spoken = " ".join(done.out.split())
-    for words in ("27 verdicts at two-sided 5 %", "Survivorship: no membership", "seeds fixed"):
+    assert spoken.count("against all baselines: jamba-tiny") == 3
+    for words in (" verdicts at two-sided 5 %", "Survivorship: no membership", "seeds fixed"):
         assert spoken.count(words) == 1
     assert "already holds a training" in forecasting(*asked).error
     again = forecasting(*asked, "--seeds", 1, "--resume", "--json")

@@ -7,11 +7,12 @@ import pytest
 from cli.command import USAGE, Command
 
 import forecasting as fc
+from forecasting.evaluation.baselines.registry import BASELINES
 from forecasting.forecast.significance import Verdict
 from forecasting.market.panel import Panel
-from forecasting.training.tracking import tracking_uri
+from forecasting.training.mlflow_store import tracking_uri
 
-RIVALS = ("gru-twin", "EWMA-t", "log-HAR-t", "linear-t", "GJR-GARCH-t")
+RIVALS = ("gru-twin", *(baseline.name for baseline in BASELINES))
 
 
 def test_tables_for_people(forecasting: Command, model_folder: Path, price_file: Path) -> None:
@@ -21,7 +22,10 @@ def test_tables_for_people(forecasting: Command, model_folder: Path, price_file:
     assert max(map(len, lines)) <= 80
     for horizon in ("1 bar ahead", "5 bars ahead", "21 bars ahead"):
         at = lines.index(horizon)
-        assert [line.split()[0] for line in lines[at + 2 : at + 8]] == ["jamba-tiny", *RIVALS]
+        below = lines[at + 2 : at + 3 + len(RIVALS)]
+        assert [line.split()[0] for line in below] == ["jamba-tiny", *RIVALS]
+    assert lines[0] == "LEAK AUDIT: NOT RUN (forecasting audit model)"
+    assert "- Trial ledger: not counted (--no-track)." in lines
     for words in ("BEATS ", "Survivorship: no membership table", "Protocol: fitted once", "R2 of"):
         assert words in done.out
     assert "IN SAMPLE" not in done.out
@@ -34,7 +38,7 @@ def test_json_is_the_evaluation(
     done = forecasting("evaluate", model_folder, *source, "--no-track", "--json")
     assert (done.code, done.err) == (0, "")
     printed = json.loads(done.out)
-    expected = fc.evaluate(fc.load_model(model_folder), prices).to_dict()
+    expected = fc.evaluate(fc.load_model(model_folder), prices, track=False).to_dict()
     assert printed["verdicts"] == expected["verdicts"]
     assert {row["verdict"] for row in printed["verdicts"]} <= {str(v) for v in Verdict}
     assert printed["n_dates"] == expected["n_dates"]
@@ -66,7 +70,7 @@ def test_in_sample_is_said_first(
 ) -> None:
     span = ("--start", "2011-06-01", "--prices", price_file, "--no-track")
     done = forecasting("evaluate", model_folder, *span)
-    assert done.out.splitlines()[1].startswith("- IN SAMPLE: the span starts 2011-06-01, but")
+    assert done.out.splitlines()[2].startswith("- IN SAMPLE: the span starts 2011-06-01, but")
     assert done.out.count("IN SAMPLE") == 1
 
 
@@ -107,17 +111,61 @@ def test_model_without_twin_is_judged_and_says_so(
 
 
 def test_results_are_tracked_in_the_run_of_the_training(
-    forecasting: Command, model_folder: Path, price_file: Path, trained_home: Path
+    forecasting: Command, own_home: Path, price_file: Path
 ) -> None:
-    assert forecasting("evaluate", model_folder, "--prices", price_file).code == 0
+    folder = own_home / "model"
+    done = forecasting("evaluate", folder, "--prices", price_file)
+    assert done.code == 0
+    assert done.out.endswith(f"\ncard: {folder / 'card.md'}\n")
     import mlflow
 
     mlflow.set_tracking_uri(tracking_uri())
-    run = mlflow.get_run(fc.load_model(model_folder).files.metrics["mlflow_run_id"])
+    model = fc.load_model(folder)
+    run = mlflow.get_run(model.files.metrics["mlflow_run_id"])
     assert run.info.status == "FINISHED"
     assert {"test_nll_h1", "test_gain_over_EWMA-t_h5", "test_t_over_gru-twin_h21"} <= set(
         run.data.metrics
     )
+    stored = {file.path for file in mlflow.MlflowClient().list_artifacts(run.info.run_id)}
+    assert {"card.md", "metrics.json"} <= stored
+    assert "NOT EVALUATED YET" not in model.files.card
+    assert model.files.metrics["evaluation"]["verdicts"]
+
+
+@pytest.mark.parametrize(
+    "part", [("CCC",), ("--start", "2011-10-03"), ("--end", "2012-03-01"), ("--no-track",)]
+)
+def test_a_part_of_an_evaluation_rewrites_no_card(
+    part: tuple[str, ...], forecasting: Command, own_home: Path, price_file: Path
+) -> None:
+    folder = own_home / "model"
+    before = (folder / "card.md").read_bytes()
+    done = forecasting("evaluate", folder, *part, "--prices", price_file)
+    assert done.code == 0
+    assert ("no full evaluation" in done.out) == (part != ("--no-track",))
+    assert (folder / "card.md").read_bytes() == before
+
+
+def test_a_holdout_is_opened_by_its_option_alone(
+    forecasting: Command, own_home: Path, price_file: Path
+) -> None:
+    folder, source = own_home / "model", ("--prices", price_file)
+    none = forecasting("evaluate", folder, *source, "--open-holdout").error
+    assert "has no hold-out to open" in none
+    recipe = folder / "recipe.yaml"
+    recipe.write_text(
+        recipe.read_text().replace("test_start: 0.7", "test_start: 0.7\n  holdout: '2012-01-02'")
+    )
+    hidden = forecasting("evaluate", folder, *source, "--open-holdout", "--no-track").error
+    assert "--open-holdout is always logged" in hidden
+    opened = json.loads(forecasting("evaluate", folder, *source, "--open-holdout", "--json").out)
+    assert opened["start"] == "2012-01-02"
+    listed = json.loads((folder / "holdout.json").read_text())
+    assert [(each["command"], each["first"]) for each in listed] == [("evaluate", "2012-01-02")]
+    later = forecasting("evaluate", folder, *source)
+    assert "Hold-out opened once: " in later.out
+    assert "Sealed hold-out: 80 bars from 2012-01-02" in " ".join(later.out.split())
+    assert "opened once" in (folder / "card.md").read_text()
 
 
 def test_unreachable_mlflow_costs_no_result(

@@ -9,6 +9,7 @@ from cli.command import USAGE, Command
 from conftest import make_frames
 
 import forecasting as fc
+from forecasting.evaluation.calibration.calibrate import calibrate
 from forecasting.market.panel import Panel
 
 
@@ -218,3 +219,26 @@ def test_models_that_are_none(forecasting: Command, model_folder: Path, tmp_path
     recipe = broken / "recipe.yaml"
     recipe.write_text(recipe.read_text().replace("hidden_size: 16", "hidden_size: 32"))
     assert "These weights belong to another recipe" in forecasting("forecast", broken).error
+
+
+def test_calibrated_bands(
+    forecasting: Command, model_folder: Path, price_file: Path, tmp_path: Path, prices: Panel
+) -> None:
+    asked = ("forecast", model_folder, "AAA", "--prices", price_file, "--calibrate")
+    done = forecasting(*asked, "--plot", tmp_path / "fan.png")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("jamba-tiny (calibrated), after the close of 2012-04-20")
+    assert "the 90 % band is the one that the model's law calls" in " ".join(done.out.split())
+    printed = json.loads(forecasting(*asked, "--json").out)
+    made = calibrate(fc.load_model(model_folder).forecast(prices), prices)
+    expected = made.select(["AAA"]).latest()
+    assert [row["q05"] for row in printed["forecasts"]] == pytest.approx(list(expected["q05"]))
+    assert {row["feedback"] > 400 for row in printed["calibration"]} == {True}
+    assert len(printed["calibration"]) == 3 * 4
+
+
+def test_without_calibration_nothing_is_said_of_it(
+    forecasting: Command, model_folder: Path, price_file: Path
+) -> None:
+    done = forecasting("forecast", model_folder, "AAA", "--prices", price_file, "--json")
+    assert set(json.loads(done.out)) == {"model", "notes", "forecasts"}

@@ -1,12 +1,12 @@
 import pytest
 
-from forecasting.cli.progress import progress_line, ticker_progress
+from forecasting.cli.progress import counted_progress, progress_line
 
 
 def test_nothing_reaches_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
     with progress_line("loading") as say:
         say("scores and tests")
-    with ticker_progress() as advance:
+    with counted_progress() as advance:
         advance("AAPL", 1, 2)
     assert capsys.readouterr() == ("", "")
 
@@ -17,7 +17,7 @@ def test_terminal_sees_steps_on_stderr(
     monkeypatch.setenv("FORCE_COLOR", "1")
     with progress_line("loading") as say:
         say("scores and tests")
-    with ticker_progress() as advance:
+    with counted_progress() as advance:
         advance("AAPL", 1, 2)
     shown = capsys.readouterr()
     assert shown.out == ""

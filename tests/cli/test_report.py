@@ -7,21 +7,20 @@ import pytest
 from cli.command import Command
 
 import forecasting as fc
-from forecasting.training.tracking import tracking_uri
+from forecasting.training.mlflow_store import tracking_uri
 
 
 def test_page_and_tables(
     forecasting: Command,
-    model_folder: Path,
+    own_home: Path,
     price_file: Path,
-    trained_home: Path,
     tmp_path: Path,
 ) -> None:
-    page = tmp_path / "deep" / "page.html"
-    done = forecasting("report", model_folder, "--prices", price_file, "--out", page)
+    folder, page = own_home / "model", tmp_path / "deep" / "page.html"
+    done = forecasting("report", folder, "--prices", price_file, "--out", page)
     assert (done.code, done.err) == (0, "")
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
-    assert done.out.endswith(f"\nreport: {page}\n")
+    assert done.out.endswith(f"\nreport: {page}\ncard: {folder / 'card.md'}\n")
     spoken = " ".join(done.out.split())
     for words in ("Survivorship: no membership", "not matched for risk", "5 bps commission"):
         assert spoken.count(words) == 1
@@ -30,7 +29,7 @@ def test_page_and_tables(
     import mlflow
 
     mlflow.set_tracking_uri(tracking_uri())
-    run_id = fc.load_model(model_folder).files.metrics["mlflow_run_id"]
+    run_id = fc.load_model(folder).files.metrics["mlflow_run_id"]
     stored = {file.path for file in mlflow.MlflowClient().list_artifacts(run_id)}
     assert {"page.html", "figures", "test_forecasts.parquet"} <= stored
 

@@ -10,8 +10,8 @@ import pytest
 from cli.command import USAGE, Command
 from conftest import TINY, make_frames
 
+from forecasting.training.mlflow_store import tracking_uri
 from forecasting.training.past_runs import find_run
-from forecasting.training.tracking import tracking_uri
 
 # MLflow's database layer warns about its own insides where a test asks it.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")

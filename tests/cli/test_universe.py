@@ -61,7 +61,9 @@ def test_backtest_and_report(
     tmp_path: Path,
 ) -> None:
     source = ("--prices", price_file, *tables)
-    traded = forecasting("backtest", model_folder, *source, "--strategy", "equal_weight")
+    traded = forecasting(
+        "backtest", model_folder, "--no-track", *source, "--strategy", "equal_weight"
+    )
     assert (traded.code, traded.err) == (0, "")
     assert "equal_weight: 1 holding left the universe" in words(traded.out)
     page = tmp_path / "report.html"

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -9,13 +10,21 @@ import pytest
 from evaluation.forecasters import Seer, Volatility
 
 from forecasting.errors import DataError
-from forecasting.evaluation.evaluate import evaluate
+from forecasting.evaluation.baselines.climatology import ClimatologyT
+from forecasting.evaluation.baselines.ewma import EwmaT
+from forecasting.evaluation.baselines.gjr_garch import GjrGarchT
+from forecasting.evaluation.baselines.log_har import LogHarT
+from forecasting.evaluation.evaluate import evaluate as evaluate_all
 from forecasting.evaluation.evaluation import Evaluation
 from forecasting.evaluation.scores.proper import score_cells
 from forecasting.market.panel import Panel
 from forecasting.market.targets import future_log_returns
 
-BASELINES = ("EWMA-t", "log-HAR-t", "linear-t", "GJR-GARCH-t")
+# The cheap ones, and the one that covers less than the others.
+KINDS = (EwmaT, ClimatologyT, LogHarT, GjrGarchT)
+BASELINES = tuple(kind.name for kind in KINDS)
+
+evaluate = partial(evaluate_all, baselines=KINDS)
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +164,7 @@ def test_short_span_has_scores_but_no_test(prices: Panel) -> None:
     long = result.verdicts.query("horizon == 21")
     assert long["gain"].notna().all()
     assert long["p"].isna().all()
-    assert (long["verdict"] == "NO EVIDENCE").all()
+    assert (long["verdict"] == "NOT ENOUGH DATA").all()
     assert any(note.startswith("No test at 21 bars ahead: 19 dates") for note in result.notes)
     assert result.to_dict()["verdicts"][2]["p"] is None
 
@@ -170,7 +179,9 @@ def test_only_the_named_tickers_are_scored(result: Evaluation, prices: Panel) ->
     )
     assert some.tickers == ("AAA", "CCC")
     assert some.notes[0] == "IN SAMPLE: made up."
-    one, all_ = (r.scores.query("forecaster == 'linear-t'")["n"].to_numpy() for r in (some, result))
+    one, all_ = (
+        r.scores.query("forecaster == 'log-HAR-t'")["n"].to_numpy() for r in (some, result)
+    )
     np.testing.assert_array_equal(3 * one, 2 * all_)
 
 
@@ -220,3 +231,45 @@ def test_a_forecast_of_other_bars_is_a_defect(prices: Panel) -> None:
 
     with pytest.raises(ValueError, match="not of the bars"):
         evaluate(Shifted("model"), prices, start="2011-10-03")
+
+
+def test_overall_verdicts_count_baselines_first_and_all_rivals_second(result: Evaluation) -> None:
+    assert list(result.overall["against"]) == ["baselines", "all"] * 3
+    assert list(result.overall["n_rivals"]) == [len(KINDS), len(KINDS) + 1] * 3
+    for row in result.overall.query("against == 'all'").to_dict(orient="records"):
+        tests = result.verdicts[result.verdicts["horizon"] == row["horizon"]]
+        assert row["n_beaten"] == (tests["verdict"] == "BEATS").sum()
+        assert row["gain_over_best"] == tests["gain"].min()
+
+
+def test_every_table_is_of_these_forecasters_and_horizons(result: Evaluation) -> None:
+    for name in ("coverage", "calibration", "direction", "tails", "ranking"):
+        table = getattr(result, name)
+        assert set(table["forecaster"]) == set(result.scores["forecaster"]), name
+        assert set(table["horizon"]) == set(result.horizons), name
+    assert set(result.conformal["forecaster"]) == {"model", "model (calibrated)"}
+    assert set(result.breakdown["by"]) == {"year", "volatility", "ticker"}
+    assert any(note.startswith("Regimes: terciles") for note in result.notes)
+
+
+def test_one_ticker_is_judged(random_walk: Panel) -> None:
+    alone = random_walk.select(["T0"])
+    made = evaluate(Volatility("model"), alone, start="2004-01-01")
+    assert made.tickers == ("T0",)
+    assert list(made.overall["against"]) == ["baselines"] * 3
+    assert made.overall["p"].notna().all()
+    assert set(made.breakdown.query("by == 'ticker'")["group"]) == {"T0"}
+
+
+def test_a_span_shorter_than_its_horizon_is_an_error(random_walk: Panel) -> None:
+    with pytest.raises(DataError, match="nothing to score at 21 bars ahead"):
+        evaluate(Volatility("model"), random_walk, start=random_walk.times[-15])
+
+
+def test_too_few_dates_give_no_verdict_anywhere(random_walk: Panel) -> None:
+    made = evaluate(Volatility("model"), random_walk, start=random_walk.times[-15 - 21])
+    long = made.overall.query("horizon == 21")
+    assert list(long["verdict"]) == ["NOT ENOUGH DATA"]
+    assert long[["t", "p", "spa_p", "detectable"]].isna().all(axis=None)
+    assert set(made.breakdown.query("horizon == 21")["verdict"]) == {"NOT ENOUGH DATA"}
+    assert json.dumps(made.to_dict(), allow_nan=False)

@@ -1,4 +1,4 @@
-"""The calibration figure draws what the evaluation says."""
+"""The figures draw what the evaluation says."""
 
 import io
 
@@ -7,15 +7,18 @@ import pytest
 from evaluation.forecasters import Volatility
 from matplotlib.image import imread
 
+from forecasting.evaluation.baselines.ewma import EwmaT
+from forecasting.evaluation.baselines.log_har import LogHarT
 from forecasting.evaluation.evaluate import evaluate
 from forecasting.evaluation.evaluation import Evaluation
-from forecasting.evaluation.plots import calibration
+from forecasting.evaluation.plots import calibration, gains_by_part
 from forecasting.market.panel import Panel
 
 
 @pytest.fixture(scope="module")
 def result(prices: Panel) -> Evaluation:
-    return evaluate(Volatility("model", factor=0.5), prices, start="2011-10-03")
+    kinds = (EwmaT, LogHarT)
+    return evaluate(Volatility("model", factor=0.5), prices, start="2011-08-01", baselines=kinds)
 
 
 def test_figure_shows_histogram_and_coverage_of_every_horizon(result: Evaluation) -> None:
@@ -38,7 +41,25 @@ def test_figure_is_900_pixels_wide(result: Evaluation) -> None:
 
 
 def test_a_single_horizon_draws(prices: Panel) -> None:
-    result = evaluate(Volatility("model", horizons=(1,)), prices, start="2011-10-03")
-    figure = calibration(result)
+    model = Volatility("model", horizons=(1,))
+    result = evaluate(model, prices, start="2011-10-03", baselines=(EwmaT,))
+    for figure in (calibration(result), gains_by_part(result)):
+        figure.draw_without_rendering()
+        assert len(figure.axes) == 2
+
+
+def test_gains_of_every_year_and_regime_are_drawn(result: Evaluation) -> None:
+    figure = gains_by_part(result)
     figure.draw_without_rendering()
-    assert len(figure.axes) == 2
+    assert [axis.get_title() for axis in figure.axes[:3]] == [
+        "1 bar ahead",
+        "5 bars ahead",
+        "21 bars ahead",
+    ]
+    for axis, by in zip(figure.axes[::3], ("year", "volatility"), strict=True):
+        rows = result.breakdown[result.breakdown["by"] == by].query("horizon == 1")
+        drawn = [float(y) for bars in axis.containers for y in bars.lines[0].get_ydata()]
+        np.testing.assert_allclose(drawn, rows["gain"])
+        assert [label.get_text() for label in axis.get_xticklabels()] == list(
+            rows["group"].unique()
+        )

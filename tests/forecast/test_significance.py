@@ -72,6 +72,7 @@ def test_verdicts() -> None:
     assert verdict(MeanTest(0.1, 2.1, 0.04, 50)) is Verdict.BEATS
     assert verdict(MeanTest(-0.1, -2.1, 0.04, 50)) is Verdict.LOSES
     assert verdict(MeanTest(0.1, 1.9, 0.06, 50)) is Verdict.NO_EVIDENCE
+    assert verdict(MeanTest(0.1, np.nan, np.nan, 5)) is Verdict.NOT_ENOUGH_DATA
     assert str(Verdict.NO_EVIDENCE) == "NO EVIDENCE"
 
 

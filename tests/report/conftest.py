@@ -20,7 +20,7 @@ def report(
     model: NetworkForecaster, prices: Panel, tmp_path_factory: pytest.TempPathFactory
 ) -> Report:
     """Judged on the bars that the model has not seen."""
-    return fc.report(model, prices, tmp_path_factory.mktemp("report") / "page.html")
+    return fc.report(model, prices, tmp_path_factory.mktemp("report") / "page.html", track=False)
 
 
 @pytest.fixture(scope="session")

@@ -78,8 +78,9 @@ def test_page_renders_and_asks_nobody(
     page = tmp_path / "page.html"
     report.write(page)
     dom = visit(page, "--dump-dom")
-    assert "jamba-tiny against 5 baselines at 3 horizons" in dom
-    assert dom.count("<img ") == len(report.evaluation.tickers) + 1 + len(report.books)
+    rivals = len(report.evaluation.rivals)
+    assert f"jamba-tiny against {rivals} rivals at 3 horizons" in dom
+    assert dom.count("<img ") == len(report.evaluation.tickers) + 2 + len(report.books)
     for width in (1100, 400):
         picture = tmp_path / f"{width}.png"
         visit(page, f"--window-size={width},6000", f"--screenshot={picture}")

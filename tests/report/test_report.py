@@ -7,6 +7,7 @@ import pytest
 
 import forecasting as fc
 from forecasting.errors import DataError
+from forecasting.forecast.significance import Verdict
 from forecasting.forecaster.network_forecaster import NetworkForecaster
 from forecasting.market.panel import Panel
 from forecasting.report import captions
@@ -72,7 +73,7 @@ def test_page_forbids_every_request(page: str) -> None:
 
 
 def test_every_verdict_has_its_cell(page: str, report: Report) -> None:
-    colours = {"BEATS": "beats", "NO EVIDENCE": "no-evidence", "LOSES": "loses"}
+    colours = {str(v): v.lower().replace(" ", "-") for v in Verdict}
     shown = [(css, text) for css, text in Elements(page).cells if text in colours]
     assert all(css == colours[text] for css, text in shown)
     evaluation = report.evaluation
@@ -102,15 +103,20 @@ def test_page_says_what_has_to_be_said(page: str, report: Report) -> None:
 
 def test_images(page: str, report: Report) -> None:
     fans = len(report.evaluation.tickers)
-    assert len(Elements(page).all("img")) == fans + 1 + len(report.books)
-    assert set(report.figures) == {"fan_chart", "calibration"} | {
+    assert len(Elements(page).all("img")) == fans + 2 + len(report.books)
+    assert set(report.figures) == {"fan_chart", "calibration", "gains"} | {
         f"equity_{book.strategy}" for book in report.books
     }
 
 
 def test_in_sample_is_shown_loudly(model: NetworkForecaster, prices: Panel, tmp_path: Path) -> None:
     made = fc.report(
-        model, prices, tmp_path / "page.html", start="2011-06-01", strategies=["long_only"]
+        model,
+        prices,
+        tmp_path / "page.html",
+        start="2011-06-01",
+        strategies=["long_only"],
+        track=False,
     )
     page = made.html()
     assert page.count("IN SAMPLE: the span starts 2011-06-01") == 1
@@ -125,7 +131,7 @@ def test_hostile_words_are_text(model: NetworkForecaster, prices: Panel, tmp_pat
     metrics = {"mlflow_run_id": HOSTILE, "git_commit": '" onload="alert(3)'}
     files = replace(model.files, corpus=corpus, metrics=metrics)
     victim = NetworkForecaster(files, model.network)
-    page = fc.report(victim, hostile, tmp_path / "page.html").html()
+    page = fc.report(victim, hostile, tmp_path / "page.html", track=False).html()
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)" in page
     assert "{{ 7 * 7 }}" in page

@@ -7,7 +7,7 @@ import pytest
 
 import forecasting as fc
 from forecasting.errors import DataError
-from forecasting.training.tracking import tracking_uri
+from forecasting.training.mlflow_store import tracking_uri
 
 # The tests ask MLflow themselves, and its database layer warns about its own insides.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")

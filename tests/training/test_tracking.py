@@ -18,8 +18,9 @@ import forecasting as fc
 from forecasting import paths
 from forecasting.errors import TrackingError
 from forecasting.forecaster.model_folder import FILES
+from forecasting.training.mlflow_store import tracking_uri
 from forecasting.training.results import track_results
-from forecasting.training.tracking import git_commit, open_run, provenance, tracking_uri
+from forecasting.training.tracking import git_commit, open_run, provenance
 
 # The tests ask MLflow themselves, and its database layer warns about its own insides.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")

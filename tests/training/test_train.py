@@ -24,7 +24,8 @@ from forecasting.market.panel import Panel
 from forecasting.training import train as train_module
 from forecasting.training.examples import Examples, prepare
 from forecasting.training.fit import WindowData, starting_network
-from forecasting.training.tracking import open_run, tracking_uri
+from forecasting.training.mlflow_store import tracking_uri
+from forecasting.training.tracking import open_run
 from forecasting.training.train import train, twin_recipe
 
 # The tests ask MLflow themselves, and its database layer warns about its own insides.

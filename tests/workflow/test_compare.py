@@ -13,8 +13,10 @@ import torch
 import forecasting as fc
 from forecasting.config import load_recipe
 from forecasting.errors import ConfigError, DataError
+from forecasting.evaluation.baselines import registry
 from forecasting.evaluation.comparison.diebold_mariano import diebold_mariano
 from forecasting.evaluation.scores.cells import Cells
+from forecasting.forecast.significance import Verdict
 from forecasting.market.features import feature_names
 from forecasting.market.panel import Panel
 from forecasting.training.checkpoints import RUN_FILE
@@ -36,7 +38,8 @@ SETTINGS = (
     "training.validate_every=2",
     "training.warmup_steps=1",
 )
-BASELINES = ("EWMA-t", "log-HAR-t", "linear-t", "GJR-GARCH-t")
+BASELINES = tuple(kind.name for kind in registry.BASELINES)
+ENSEMBLES = tuple(f"{recipe} ensemble of 2" for recipe in RECIPES)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +54,7 @@ def compared(prices: Panel, tmp_path_factory) -> tuple[Comparison, Path, list[st
 
 
 @pytest.fixture
-def home(compared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def comparison_home(compared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The home of the comparison: nothing that is asked again needs training or a new store."""
     monkeypatch.setenv("FORECASTING_HOME", str(compared[1]))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
@@ -73,9 +76,9 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
-def copy(compared, home: Path, tmp_path: Path) -> Path:
+def copy(compared, comparison_home: Path, tmp_path: Path) -> Path:
     """The finished trainings, to change."""
-    return shutil.copytree(home / "runs" / "compare", tmp_path / "copy")
+    return shutil.copytree(comparison_home / "runs" / "compare", tmp_path / "copy")
 
 
 def resumed(prices: Panel, out: Path, **options) -> Comparison:
@@ -83,15 +86,17 @@ def resumed(prices: Panel, out: Path, **options) -> Comparison:
     return fc.compare(prices, **asked, out=out, resume=True)
 
 
-def test_every_forecaster_stands_on_the_same_cells(compared, prices: Panel, home: Path) -> None:
+def test_every_forecaster_stands_on_the_same_cells(
+    compared, prices: Panel, comparison_home: Path
+) -> None:
     made, _, _ = compared
     assert (made.recipes, made.seeds, made.horizons) == (RECIPES, (0, 1), (1, 5, 21))
     for horizon in made.horizons:
         rows = made.gains[made.gains["horizon"] == horizon]
         assert tuple(rows["forecaster"]) == RECIPES + BASELINES
-    model = fc.load_model(home / "runs" / "compare" / "gru-twin" / "seed-1")
+    model = fc.load_model(comparison_home / "runs" / "compare" / "gru-twin" / "seed-1")
     assert model.files.metrics["seed"] == 1
-    alone = judging.evaluate(model, prices)
+    alone = judging.evaluate(model, prices, track=False)
     assert (alone.start, alone.end, alone.n_dates) == (made.start, made.end, made.n_dates)
     own = made.by_seed.query("recipe == 'gru-twin' and seed == 1")
     np.testing.assert_allclose(own["nll"], alone.scores.query("forecaster == 'gru-twin'")["nll"])
@@ -138,17 +143,42 @@ def test_nobody_is_tested_against_itself(compared) -> None:
     by_name = made.gains.set_index("forecaster")
     assert set(by_name.loc["EWMA-t", "verdict"]) == {""}
     assert set(by_name.loc[RECIPES[0], "reference_verdict"]) == {""}
-    assert made.verdict("gru-twin", 5) in ("BEATS", "NO EVIDENCE", "LOSES")
+    assert made.verdict("gru-twin", 5) in tuple(Verdict)
     for name, horizon in (("gru-twin", 7), ("nobody", 5), (RECIPES[0], 5)):
         with pytest.raises(ValueError, match="no comparison"):
             made.verdict(name, horizon)
-    # Five against EWMA-t and four others against the first, at three horizons.
-    assert [note for note in made.notes if note.startswith("27 verdicts at two-sided 5 %")]
+    # Per horizon: all but one against EWMA-t, all but two against the first, and two ensembles.
+    tests = 3 * (2 + len(BASELINES) - 1 + 2 + len(BASELINES) - 2 + 2)
+    assert [note for note in made.notes if note.startswith(f"{tests} verdicts at two-sided 5 %")]
+
+
+def test_joint_forecasts_stand_apart_and_gain_over_single_ones(compared) -> None:
+    made, _, _ = compared
+    assert not set(ENSEMBLES) & set(made.gains["forecaster"])
+    assert tuple(made.ensembles["forecaster"]) == 3 * ENSEMBLES
+    for row in made.ensembles.to_dict(orient="records"):
+        single = made.gains.query("horizon == @row['horizon'] and forecaster == @row['recipe']")
+        # The logarithm is concave: no mixture does worse than its members on average.
+        assert row["over_single"] >= 0
+        assert row["nll"] == pytest.approx(single["nll"].iloc[0] - row["over_single"])
+        assert row["gain"] == pytest.approx(single["gain"].iloc[0] + row["over_single"])
+        assert row["verdict"] in tuple(Verdict)
+
+
+def test_everyone_is_judged_against_all_baselines(compared) -> None:
+    made, _, _ = compared
+    for horizon in made.horizons:
+        rows = made.overall[made.overall["horizon"] == horizon]
+        assert tuple(rows["forecaster"]) == (*RECIPES, *ENSEMBLES, RECIPES[0])
+        *alone, everyone = rows.to_dict(orient="records")
+        assert {row["n_rivals"] for row in alone} == {len(BASELINES)}
+        assert (everyone["against"], everyone["n_rivals"]) == ("all", len(BASELINES) + 1)
+        assert set(everyone["confidence_set"].split(", ")) <= {*RECIPES, *BASELINES}
 
 
 def test_table_and_dictionary_tell_all(compared) -> None:
     made, _, _ = compared
-    assert len(made.table()) == 3 * 6
+    assert len(made.table()) == 3 * (2 + len(BASELINES))
     first = made.table().iloc[0]
     assert first["parameters"] > first["active_parameters"] > 0
     assert first["training_rate"] > 0
@@ -156,6 +186,8 @@ def test_table_and_dictionary_tell_all(compared) -> None:
     told = json.loads(json.dumps(made.to_dict(), allow_nan=False))
     assert [row["recipe"] for row in told["networks"]] == list(RECIPES)
     assert told["gains"][0]["reference_gain"] is None
+    assert len(told["ensembles"]) == 6
+    assert len(told["overall"]) == 15
     assert told["start"] == "2011-08-15"
 
 
@@ -175,17 +207,17 @@ def test_progress_counts_the_trainings_and_the_time_left(compared) -> None:
         assert word.endswith(" left)")
 
 
-def test_trainings_are_runs_below_that_of_the_comparison(compared, home: Path) -> None:
+def test_trainings_are_runs_below_that_of_the_comparison(compared, comparison_home: Path) -> None:
     made, _, _ = compared
-    client = mlflow.MlflowClient(f"sqlite:///{home / 'runs' / 'mlflow.db'}")
-    parent = (home / "runs" / "compare" / "comparison_run").read_text()
+    client = mlflow.MlflowClient(f"sqlite:///{comparison_home / 'runs' / 'mlflow.db'}")
+    parent = (comparison_home / "runs" / "compare" / "comparison_run").read_text()
     assert client.get_run(parent).info.status == "FINISHED"
     metrics = client.get_run(parent).data.metrics
     gain = made.gains.set_index(["forecaster", "horizon"]).loc[("gru-twin", 5)]
     assert metrics["gru-twin_gain_over_jamba-tiny_h5"] == pytest.approx(gain["reference_gain"])
     for recipe in RECIPES:
         for seed in made.seeds:
-            model = fc.load_model(home / "runs" / "compare" / recipe / f"seed-{seed}")
+            model = fc.load_model(comparison_home / "runs" / "compare" / recipe / f"seed-{seed}")
             child = client.get_run(model.files.metrics["mlflow_run_id"])
             assert child.data.tags["mlflow.parentRunId"] == parent
             assert "test_gain_over_EWMA-t_h21" in child.data.metrics
@@ -201,7 +233,9 @@ def test_resume_trains_only_what_is_not_finished(compared, copy, prices, trained
     assert not (copy / "jamba-tiny" / "seed-0" / RUN_FILE).exists()
 
 
-def test_interrupted_comparison_goes_on(compared, home, prices, tmp_path, monkeypatch) -> None:
+def test_interrupted_comparison_goes_on(
+    compared, comparison_home, prices, tmp_path, monkeypatch
+) -> None:
     train = trainings.train
 
     def interrupted(*arguments, out, **options):
@@ -226,6 +260,8 @@ def test_one_seed_has_no_spread(compared, copy, prices, trained) -> None:
     assert trained == []
     assert made.gains["spread"].isna().all()
     assert {row["spread"] for row in made.to_dict()["gains"]} == {None}
+    assert made.ensembles.empty
+    assert made.to_dict()["ensembles"] == []
     assert any(note.startswith("One seed:") for note in made.notes)
     assert np.isfinite(made.gains["nll"]).all()
 

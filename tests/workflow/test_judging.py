@@ -14,22 +14,25 @@ def model(model_folder):
 
 
 def test_verdicts_start_on_the_first_unseen_bar(model, prices: Panel) -> None:
-    made = judging.evaluate(model, prices)
+    made = judging.evaluate(model, prices, track=False)
     assert made.start == np.datetime64(model.corpus.test_start, "ns")
     assert not [note for note in made.notes if note.startswith("IN SAMPLE")]
 
 
 def test_earlier_start_is_in_sample_everywhere(model, prices: Panel) -> None:
     early = {"start": "2011-06-01"}
-    assert judging.evaluate(model, prices, **early).notes[0].startswith("IN SAMPLE")
-    book = judging.backtest(model, prices, **early)
+    made = judging.evaluate(model, prices, track=False, **early)
+    assert made.notes[0].startswith("LEAK AUDIT: NOT RUN")
+    assert made.notes[1].startswith("IN SAMPLE")
+    book = judging.backtest(model, prices, track=False, **early)
     assert sum(note.startswith("IN SAMPLE") for note in book.notes) == 1
 
 
 def test_nothing_after_the_end_is_looked_at(model, prices: Panel) -> None:
     shorter = prices.between(None, "2012-02-01")
     for verb in (judging.evaluate, judging.backtest):
-        asked, cut = verb(model, prices, end="2012-02-01"), verb(model, shorter)
+        asked = verb(model, prices, end="2012-02-01", track=False)
+        cut = verb(model, shorter, track=False)
         one, other = asked.to_dict(), cut.to_dict()
         assert one["verdicts"] == other["verdicts"]
         assert one["end"] == other["end"] <= "2012-02-01"
@@ -46,7 +49,7 @@ def test_twin_says_nothing_twice(model, prices: Panel) -> None:
             for k, name in enumerate(("AAA", "NEW"))
         }
     )
-    notes = judging.evaluate(model, stranger).notes
+    notes = judging.evaluate(model, stranger, track=False).notes
     assert len(notes) == len(set(notes))
     assert sum("were not in training (NEW)" in note for note in notes) == 1
 
@@ -60,16 +63,19 @@ def test_report_asks_the_model_once(model, prices: Panel, tmp_path, monkeypatch)
         return forecast(self, panel)
 
     monkeypatch.setattr(type(model), "forecast", counting)
-    made = judging.report(model, prices, tmp_path / "page.html", strategies=["long_short"])
+    page = tmp_path / "page.html"
+    made = judging.report(model, prices, page, strategies=["long_short"], track=False)
     assert asked == ["jamba-tiny", "gru-twin"]
-    assert made.evaluation.to_dict() == judging.evaluate(model, prices).to_dict()
-    book = judging.backtest(model, prices, strategy="long_short")
-    assert made.books[0].to_dict() == book.to_dict()
+    assert made.evaluation.to_dict() == judging.evaluate(model, prices, track=False).to_dict()
+    book = judging.backtest(model, prices, strategy="long_short", track=False).to_dict()
+    reported = made.books[0].to_dict()
+    assert set(book.pop("notes")) - set(reported.pop("notes")) == {made.evaluation.notes[0]}
+    assert reported == book
 
 
 def test_progress_names_each_step(model, prices: Panel, tmp_path) -> None:
     words: list[str] = []
-    judging.report(model, prices, tmp_path / "page.html", progress=words.append)
+    judging.report(model, prices, tmp_path / "page.html", progress=words.append, track=False)
     for step in ("forecasts of gru-twin", "baseline EWMA-t", "backtest long_only", "report"):
         assert step in words
 

@@ -18,8 +18,9 @@ from forecasting.forecaster.model_folder import WEIGHTS
 from forecasting.forecaster.network_forecaster import load_forecaster
 from forecasting.market.panel import Panel
 from forecasting.market.sources import load_prices
+from forecasting.training.mlflow_store import tracking_uri
 from forecasting.training.past_runs import find_run
-from forecasting.training.tracking import open_run, tracking_uri
+from forecasting.training.tracking import open_run
 from forecasting.training.train import train
 from forecasting.workflow.rerun import rerun
 

@@ -105,19 +105,19 @@ def test_members_alone_are_forecast_scored_and_held(model, panel: Panel) -> None
     assert panel.member is not None
     assert not (forecast.mask & ~panel.member).any()
     assert (forecast.mask & panel.member).any(axis=0).all()
-    made = judging.evaluate(model, panel)
+    made = judging.evaluate(model, panel, track=False)
     span = panel.between(made.start)
     cells = int((span.member & span.mask)[:-1].sum())
     rows = made.scores[made.scores["horizon"] == 1]
     assert 0.9 * cells < rows["n"].iloc[0] <= cells
     assert [note for note in made.notes if note.startswith(MEMBERS)]
-    book = judging.backtest(model, panel, strategy="equal_weight")
+    book = judging.backtest(model, panel, strategy="equal_weight", track=False)
     assert book.notes[0].startswith(MEMBERS)
     assert SURVIVORS not in (*book.notes, *made.notes)
 
 
 def test_who_joins_after_training_is_scored_with_every_baseline(model, panel: Panel) -> None:
-    made = judging.evaluate(model, panel)
+    made = judging.evaluate(model, panel, track=False)
     assert panel.member is not None
     known = panel.times < np.datetime64(model.corpus.test_start, "ns")
     late = [t for t, m in zip(panel.tickers, panel.member.T, strict=True) if not m[known].any()]

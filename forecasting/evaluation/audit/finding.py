@@ -1,6 +1,7 @@
 """What one test of a leak audit found, and the stamp that all of them add up to."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -27,3 +28,22 @@ class Finding:
     stage: str
     outcome: Outcome
     measured: str
+
+
+def worst_of(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """One finding a test and stage of a test that was made on several stretches of bars.
+
+    The first failure if there is one, else the first that was not made, else the first pass.
+    """
+    grouped: dict[tuple[str, str], list[Finding]] = {}
+    for finding in findings:
+        grouped.setdefault((finding.test, finding.stage), []).append(finding)
+    order = (Outcome.FAILED, Outcome.NOT_RUN, Outcome.PASSED)
+    worst = []
+    for group in grouped.values():
+        chosen = min(group, key=lambda finding: order.index(finding.outcome))
+        if chosen.outcome is Outcome.PASSED and len(group) > 1:
+            said = f"{chosen.measured}, and likewise on {len(group) - 1} other stretches of bars"
+            chosen = replace(chosen, measured=said)
+        worst.append(chosen)
+    return tuple(worst)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from forecasting.evaluation.audit.future import KINDS, MEMBER_KINDS
 from forecasting.market.panel import Panel
 
 
@@ -20,9 +21,16 @@ class Stage:
             answer also for a panel that ends earlier.
         tolerance: Largest relative difference of equal answers; 0 asks for equal bits.
         per_ticker: The second axis is the panel's tickers, each answered from its own bars alone.
+        market: What it openly takes from other tickers, such as `market features`; then the second
+            axis is the panel's tickers too, and `per_ticker` is not claimed. Empty for nothing.
+        futures: The changes of later bars that must not show in it, see `audit.future`. Which
+            cells are scored, for one, may depend on whether there are later bars, never on what
+            they say.
     """
 
     name: str
     compute: Callable[[Panel], np.ndarray]
     tolerance: float | int = 0
     per_ticker: bool = False
+    market: str = ""
+    futures: tuple[str, ...] = (*KINDS, *MEMBER_KINDS)

@@ -14,7 +14,9 @@ from jaxtyping import Bool, Float, Int
 
 from forecasting.errors import DataError
 from forecasting.evaluation.scores.date_means import date_means
+from forecasting.evaluation.scores.intake import require_scorable
 from forecasting.evaluation.scores.proper import score_cells
+from forecasting.evaluation.scores.variance_proxy import VarianceProxy, variance_proxy
 from forecasting.forecast.forecast import Forecast
 from forecasting.forecast.law import Law
 from forecasting.market.panel import Panel, day
@@ -36,6 +38,9 @@ class Cells:
         returns: What happened: log return over the next h bars, decimal.
         scores: Forecaster to its scores, one row a cell; see `score_cells`.
         laws: Forecaster to its laws of the return, one a cell, decimal.
+        variance: What the variance of the next h bars was, decimal squared, see `variance_proxy`;
+            NaN where the prices do not tell. None if it was not asked for.
+        variance_proxy: What it was computed from, in words.
     """
 
     horizon: int
@@ -44,6 +49,8 @@ class Cells:
     returns: Float[np.ndarray, " cell"]
     scores: dict[str, pd.DataFrame]
     laws: dict[str, Law]
+    variance: Float[np.ndarray, " cell"] | None = None
+    variance_proxy: str = ""
 
     @property
     def n_dates(self) -> int:
@@ -56,7 +63,11 @@ class Cells:
 
 
 def common_cells(
-    span: Panel, forecasts: Sequence[Forecast], tickers: Sequence[str] | None = None
+    span: Panel,
+    forecasts: Sequence[Forecast],
+    tickers: Sequence[str] | None = None,
+    *,
+    training: Panel | None = None,
 ) -> tuple[list[Cells], tuple[str, ...]]:
     """Find the common cells of a span, and score every forecast there.
 
@@ -64,13 +75,17 @@ def common_cells(
         span: The bars from which forecasts are scored, and on which the outcomes become known.
         forecasts: Of the same bars, tickers and horizons.
         tickers: Score only these; None for all.
+        training: Bars before the span, on which the scale of the variance proxy is measured; None
+            leaves it unscaled.
 
     Returns:
         The cells of each horizon, and notes on forecasters that narrow them.
 
     Raises:
-        DataError: At some horizon there is no common cell.
+        DataError: At some horizon there is no common cell, or a forecast cannot be scored, see
+            `require_scorable`.
     """
+    require_scorable(span, forecasts)
     horizons = forecasts[0].horizons
     returns, _ = future_log_returns(span, horizons)
     known = np.isfinite(returns)
@@ -81,7 +96,10 @@ def common_cells(
     covered = {f.name: known & f.law.known for f in forecasts}
     common: Grid = np.logical_and.reduce(list(covered.values()))
     _require_cells(span, horizons, common, covered)
-    cells = [_score_horizon(common[:, :, j], j, returns, forecasts) for j in range(len(horizons))]
+    proxy = variance_proxy(span, horizons, training)
+    cells = [
+        _score_horizon(common[:, :, j], j, returns, forecasts, proxy) for j in range(len(horizons))
+    ]
     return cells, _coverage_notes(common, covered)
 
 
@@ -90,6 +108,7 @@ def _score_horizon(
     j: int,
     returns: Float[np.ndarray, "time ticker horizon"],
     forecasts: Sequence[Forecast],
+    proxy: VarianceProxy,
 ) -> Cells:
     at = np.nonzero(common)
     happened, laws = returns[*at, j], {f.name: f.law[*at, j] for f in forecasts}
@@ -100,6 +119,8 @@ def _score_horizon(
         returns=happened,
         scores={name: score_cells(happened, law) for name, law in laws.items()},
         laws=laws,
+        variance=proxy.values[*at, j],
+        variance_proxy=proxy.names[j],
     )
 
 

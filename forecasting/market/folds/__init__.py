@@ -1,1 +1,1 @@
-"""Folds: which rows are trained on and which are tested on, proved from the index arrays."""
+"""Folds: which bars are trained on, validated on and tested on, again and again through time."""

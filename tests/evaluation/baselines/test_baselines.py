@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from forecasting.evaluation.baselines import Baseline, EwmaT, GjrGarchT, LinearT, LogHarT
+from forecasting.evaluation.baselines import BASELINES, Baseline
 from forecasting.evaluation.baselines.baseline import Calibration, weighted_sum
+from forecasting.evaluation.baselines.garch_family import GarchBaseline
 from forecasting.forecast.forecaster import Forecaster
 from forecasting.market.panel import COLUMNS, PRICE_COLUMNS, Panel
 from forecasting.market.sequences import Sequences, make_sequences
 
-KINDS = (EwmaT, LogHarT, LinearT, GjrGarchT)
 TEST_START, NOW = 450, 520
 
 
@@ -30,7 +30,7 @@ def market(request: pytest.FixtureRequest, prices: Panel, close_only: Panel) -> 
     return prices if request.param == "ohlcv" else close_only
 
 
-@pytest.fixture(scope="module", params=KINDS, ids=lambda kind: kind.name)
+@pytest.fixture(scope="module", params=BASELINES, ids=lambda kind: kind.name)
 def baseline(request: pytest.FixtureRequest, market: Panel) -> Baseline:
     return fitted(request.param, market)
 
@@ -69,7 +69,7 @@ def test_the_past_is_the_same_to_the_last_bit_whatever_comes(
     assert before.mask[NOW].sum() >= 3
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", BASELINES, ids=lambda kind: kind.name)
 def test_fit_ignores_what_is_not_known_when_the_test_starts(
     kind: type[Baseline], market: Panel
 ) -> None:
@@ -88,7 +88,7 @@ def test_is_a_forecaster_of_every_complete_bar(baseline: Baseline, market: Panel
     assert isinstance(baseline, Forecaster)
     assert forecast.name == baseline.name
     assert forecast.horizons == (1, 5, 21)
-    if not isinstance(baseline, GjrGarchT):
+    if not isinstance(baseline, GarchBaseline):
         np.testing.assert_array_equal(forecast.mask, rows)
     assert (forecast.law.scale[forecast.mask] > 0).all()
     assert (forecast.law.df[forecast.mask] > 2).all()

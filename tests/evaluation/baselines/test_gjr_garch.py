@@ -7,17 +7,14 @@ import pytest
 from arch import arch_model
 
 from forecasting.errors import DataError
-from forecasting.evaluation.baselines import GjrGarchT, gjr_garch
-from forecasting.evaluation.baselines.gjr_garch import (
-    GjrParameters,
-    filter_variance,
-    fit_gjr,
-    sum_variance,
-)
+from forecasting.evaluation.baselines import EgarchT, GarchT, GjrGarchT, garch_family
+from forecasting.evaluation.baselines.garch_family import GarchBaseline
+from forecasting.evaluation.baselines.gjr_garch import GjrParameters
 from forecasting.market.panel import Panel
 from forecasting.market.sequences import make_sequences
 from forecasting.market.volatility import WARM_UP
 
+FAMILY = pytest.mark.parametrize("kind", [GarchT, GjrGarchT, EgarchT], ids=lambda kind: kind.name)
 PLANTED = GjrParameters(omega=2e-6, alpha=0.03, gamma=0.10, beta=0.90)
 
 
@@ -32,8 +29,8 @@ def test_filter_equals_a_loop(gjr_market: Panel) -> None:
     for t in range(WARM_UP + 1, len(returns)):
         impact = PLANTED.alpha + (PLANTED.gamma if returns[t] < 0 else 0)
         variance[t] = PLANTED.omega + impact * returns[t] ** 2 + PLANTED.beta * variance[t - 1]
-    np.testing.assert_allclose(filter_variance(returns, PLANTED), variance, rtol=1e-12)
-    assert np.isnan(filter_variance(returns[:WARM_UP], PLANTED)).all()
+    np.testing.assert_allclose(PLANTED.filter_variance(returns), variance, rtol=1e-12)
+    assert np.isnan(PLANTED.filter_variance(returns[:WARM_UP])).all()
 
 
 def test_filter_equals_arch_once_the_start_is_forgotten(gjr_market: Panel) -> None:
@@ -44,7 +41,7 @@ def test_filter_equals_arch_once_the_start_is_forgotten(gjr_market: Panel) -> No
     fixed = model.fix([PLANTED.omega * 1e4, PLANTED.alpha, PLANTED.gamma, PLANTED.beta, 6.0])
     # arch's volatility is that of the bar itself, ours that of the bar after it.
     theirs = (fixed.conditional_volatility[500:] / 100) ** 2
-    np.testing.assert_allclose(filter_variance(returns, PLANTED)[500:-1], theirs, rtol=1e-6)
+    np.testing.assert_allclose(PLANTED.filter_variance(returns)[500:-1], theirs, rtol=1e-6)
 
 
 @pytest.mark.parametrize("persistence", [0.5, 0.98, 1.0])
@@ -54,8 +51,8 @@ def test_summed_variance_is_the_sum_of_the_expected_ones(persistence: float) -> 
     for _ in range(21):
         expected += v
         v = 1e-6 + persistence * v
-    assert sum_variance(np.array([3e-4]), parameters, 21)[0] == pytest.approx(expected)
-    assert sum_variance(np.array([3e-4]), parameters, 1)[0] == pytest.approx(3e-4)
+    assert parameters.sum_variance(np.array([3e-4]), 21)[0] == pytest.approx(expected)
+    assert parameters.sum_variance(np.array([3e-4]), 1)[0] == pytest.approx(3e-4)
 
 
 def test_planted_parameters_and_law_are_recovered(gjr_market: Panel) -> None:
@@ -65,7 +62,7 @@ def test_planted_parameters_and_law_are_recovered(gjr_market: Panel) -> None:
         assert found.converged
         assert found.persistence == pytest.approx(PLANTED.persistence, abs=0.015)
         assert found.gamma == pytest.approx(PLANTED.gamma, abs=0.04)
-    truth = np.sqrt(filter_variance(returns_of(gjr_market, 1), PLANTED))
+    truth = np.sqrt(PLANTED.filter_variance(returns_of(gjr_market, 1)))
     ratio = baseline.forecast(gjr_market).volatility[200:, 1, 0] / truth[200:]
     assert np.median(ratio) == pytest.approx(1, abs=0.03)
     assert ratio.std() < 0.05
@@ -74,25 +71,34 @@ def test_planted_parameters_and_law_are_recovered(gjr_market: Panel) -> None:
 
 def test_fit_follows_the_unit(gjr_market: Panel) -> None:
     returns = returns_of(gjr_market, 0)[1:1_500]
-    one, many = fit_gjr(returns), fit_gjr(1_000 * returns)
+    one, many = (GjrParameters.fit(unit * returns, 21) for unit in (1, 1_000))
+    assert one is not None
+    assert many is not None
     assert many.omega == pytest.approx(1e6 * one.omega, rel=1e-3)
     assert many.beta == pytest.approx(one.beta, rel=1e-3)
 
 
-def test_ticker_with_a_short_history_has_no_forecast_and_a_note(prices: Panel) -> None:
+@FAMILY
+def test_ticker_with_a_short_history_has_no_forecast_and_a_note(
+    kind: type[GarchBaseline], prices: Panel
+) -> None:
     sequences = make_sequences(prices)
-    baseline = GjrGarchT.fit(sequences, sequences.label_end.max(axis=1) < 400)
+    baseline = kind.fit(sequences, sequences.label_end.max(axis=1) < 400)
     forecast = baseline.forecast(prices)
     assert "DDD" not in baseline.parameters
     assert not forecast.mask[:, 3].any()
     assert forecast.mask[:, :3].any(axis=0).all()
-    assert forecast.notes[0].startswith("No GJR-GARCH-t for DDD")
+    assert forecast.notes[0].startswith(f"No {kind.name} for DDD")
 
 
-def test_no_ticker_with_enough_bars_is_an_error_with_a_way_out(prices: Panel) -> None:
+@FAMILY
+def test_no_ticker_with_enough_bars_is_an_error_with_a_way_out(
+    kind: type[GarchBaseline], prices: Panel
+) -> None:
     sequences = make_sequences(prices)
-    with pytest.raises(DataError, match=r"no ticker has 250 bars .* Start the test later"):
-        GjrGarchT.fit(sequences, sequences.label_end.max(axis=1) < 200)
+    name = kind.name.removesuffix("-t")
+    with pytest.raises(DataError, match=f"no ticker has 250 bars .* {name} .* Start the test"):
+        kind.fit(sequences, sequences.label_end.max(axis=1) < 200)
 
 
 def test_a_search_that_stops_early_is_noted(prices: Panel, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,10 +107,33 @@ def test_a_search_that_stops_early_is_noted(prices: Panel, monkeypatch: pytest.M
             disp="off", show_warning=False, starting_values=start, options={"maxiter": 1}
         )
 
-    monkeypatch.setattr(gjr_garch, "_search", hurried)
+    monkeypatch.setattr(garch_family, "_search", hurried)
     sequences = make_sequences(prices)
     baseline = GjrGarchT.fit(sequences, sequences.label_end.max(axis=1) < 500)
     notes = baseline.forecast(prices.select(["AAA", "BBB"])).notes
     assert notes == (
         "The GJR-GARCH-t fit of AAA, BBB did not converge; its last parameters are used.",
     )
+
+
+def rounded_returns(n: int) -> np.ndarray:
+    """Returns of a price of three dollars in ticks of an eighth: most bars do not move."""
+    path = 3 * np.exp(np.cumsum(0.02 * np.random.default_rng(3).standard_t(4, n)))
+    return np.diff(np.log(np.maximum(np.round(path * 8) / 8, 0.125)))
+
+
+@FAMILY
+def test_an_optimum_without_a_variance_is_none(
+    kind: type[GarchBaseline], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searches = []
+    search = garch_family._search
+
+    def counted(model: Any, start: np.ndarray | None) -> Any:
+        searches.append(search(model, start))
+        searches[-1].params.iloc[-1] = 2.05
+        return searches[-1]
+
+    monkeypatch.setattr(garch_family, "_search", counted)
+    assert kind.recursion.fit(rounded_returns(600), 21) is None
+    assert len(searches) == 3

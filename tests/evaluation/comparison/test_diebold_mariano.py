@@ -8,14 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from forecasting.evaluation.comparison.diebold_mariano import (
-    Comparison,
-    bandwidth,
-    diebold_mariano,
-    least_dates,
-    standard_error,
-)
-from forecasting.forecast.significance import Verdict
+from forecasting.evaluation.comparison.diebold_mariano import Comparison, diebold_mariano
+from forecasting.forecast.significance import Verdict, bandwidth, least_dates, standard_error
 
 
 def slow_standard_error(values: list[float], h: int) -> float:
@@ -76,6 +70,7 @@ def test_statistic_and_p_value() -> None:
     gain = np.random.default_rng(0).normal(0.1, 1, 500)
     test = diebold_mariano(gain, 5)
     assert test.gain == pytest.approx(gain.mean())
+    assert test.error == standard_error(gain, 5)
     assert test.t == pytest.approx(gain.mean() / standard_error(gain, 5))
     assert test.p == pytest.approx(2 * stats.t.sf(abs(test.t), 499))
     assert test.n_dates == 500
@@ -104,11 +99,11 @@ def test_forecasts_that_differ_by_a_constant_give_no_evidence(value: float) -> N
 def test_too_few_dates_are_no_test(n: int, h: int) -> None:
     test = diebold_mariano(np.ones(n) + np.arange(n), h)
     assert not test.tested
-    assert np.isnan([test.t, test.p, test.detectable]).all()
-    assert test.verdict is Verdict.NO_EVIDENCE
+    assert np.isnan([test.error, test.t, test.p, test.detectable]).all()
+    assert test.verdict is Verdict.NOT_ENOUGH_DATA
 
 
 def test_verdicts() -> None:
-    assert Comparison(0.1, 2.5, 0.01, 0.1, 99).verdict == "BEATS"
-    assert Comparison(-0.1, -2.5, 0.01, 0.1, 99).verdict == "LOSES"
-    assert Comparison(0.1, 1.0, 0.3, 0.1, 99).verdict == "NO EVIDENCE"
+    assert Comparison(0.1, 0.04, 2.5, 0.01, 0.1, 99).verdict == "BEATS"
+    assert Comparison(-0.1, 0.04, -2.5, 0.01, 0.1, 99).verdict == "LOSES"
+    assert Comparison(0.1, 0.04, 1.0, 0.3, 0.1, 99).verdict == "NO EVIDENCE"

@@ -7,10 +7,13 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from forecasting.evaluation.scores.date_means import date_means
-from forecasting.evaluation.scores.proper import LEVELS, covered, score_cells
+from forecasting.evaluation.scores.proper import LEVELS, PINBALL_LEVELS, covered, score_cells
 from forecasting.forecast.quantile_law import LEVELS as KNOTS
 from forecasting.forecast.quantile_law import QuantileLaw
 from forecasting.forecast.student_t import StudentT
+
+COVERS = ["cover50", "cover80", "cover90", "cover95"]
+PROPER = ["nll", "crps", "wis", "pinball"]
 
 
 def test_scores_equal_scipy() -> None:
@@ -27,6 +30,42 @@ def test_scores_equal_scipy() -> None:
         np.testing.assert_allclose(scores[f"width{name}"], high - low, rtol=1e-9)
 
 
+def test_interval_and_pinball_scores_equal_their_definitions() -> None:
+    rng = np.random.default_rng(4)
+    y, law = rng.normal(size=30), stats.t(5, 0.2, 1.3)
+    scores = score_cells(y, StudentT(*(np.full(30, value) for value in (0.2, 1.3, 5.0))))
+    for k, outcome in enumerate(y):
+        total = abs(outcome - law.median()) / 2
+        for level in LEVELS:
+            (low, high), alpha = law.interval(level), 1 - level
+            outside = max(low - outcome, 0) + max(outcome - high, 0)
+            total += alpha / 2 * (high - low + 2 / alpha * outside)
+        assert scores["wis"][k] == pytest.approx(total / (len(LEVELS) + 0.5))
+        losses = [
+            (outcome - q) * (level - (outcome < q))
+            for level, q in zip(PINBALL_LEVELS, law.ppf(PINBALL_LEVELS), strict=True)
+        ]
+        assert scores["pinball"][k] == pytest.approx(np.mean(losses))
+
+
+@pytest.mark.oracle
+def test_scores_equal_scoringrules() -> None:
+    rules = pytest.importorskip("scoringrules")
+    rng = np.random.default_rng(5)
+    y, loc = rng.normal(size=50), rng.normal(size=50)
+    scale, df = rng.uniform(0.5, 2, 50), rng.uniform(3, 20, 50)
+    scores, law = score_cells(y, StudentT(loc, scale, df)), stats.t(df, loc, scale)
+    # Its own weighted score adds the median where the distance from it belongs (0.10).
+    wis = np.abs(y - law.median()) / 2
+    for level in LEVELS:
+        wis += (1 - level) / 2 * rules.interval_score(y, *law.interval(level), 1 - level)
+    np.testing.assert_allclose(scores["wis"], wis / (len(LEVELS) + 0.5), rtol=1e-9)
+    losses = [rules.quantile_score(y, law.ppf(level), level) for level in PINBALL_LEVELS]
+    np.testing.assert_allclose(scores["pinball"], np.mean(losses, axis=0), rtol=1e-9)
+    np.testing.assert_allclose(scores["crps"], rules.crps_t(y, df, loc, scale), rtol=1e-9)
+    np.testing.assert_allclose(scores["nll"], rules.logs_t(y, df, loc, scale), rtol=1e-9)
+
+
 def test_true_law_is_calibrated() -> None:
     rng, n = np.random.default_rng(1), 40_000
     scores = score_cells(
@@ -34,11 +73,11 @@ def test_true_law_is_calibrated() -> None:
         StudentT(np.full(n, 0.1), np.full(n, 2.0), np.full(n, 5.0)),
     )
     means = scores.mean()
-    np.testing.assert_allclose(means[["cover50", "cover80", "cover95"]], LEVELS, atol=0.01)
+    np.testing.assert_allclose(means[COVERS], LEVELS, atol=0.01)
     assert stats.kstest(scores["pit"], "uniform").pvalue > 0.01
 
 
-@pytest.mark.parametrize("score", ["nll", "crps"])
+@pytest.mark.parametrize("score", ["nll", "crps", "wis", "pinball"])
 def test_scores_are_proper(score: str) -> None:
     rng, n = np.random.default_rng(2), 40_000
     y, zero, df = rng.standard_t(5, n), np.zeros(n), np.full(n, 5.0)
@@ -57,13 +96,13 @@ def test_a_skewed_law_is_calibrated_and_beats_those_beside_it() -> None:
 
     y = law().quantile(rng.random(n))
     scores = score_cells(y, law())
-    np.testing.assert_allclose(scores[["cover50", "cover80", "cover95"]].mean(), LEVELS, atol=0.01)
+    np.testing.assert_allclose(scores[COVERS].mean(), LEVELS, atol=0.01)
     assert stats.kstest(scores["pit"], "uniform").pvalue > 0.01
     low, high = (law().quantile(level)[0] for level in (0.1, 0.9))
     np.testing.assert_allclose(scores["width80"], high - low, rtol=1e-12)
     honest = scores.mean()
     for other in (law(shift=0.15), law(stretch=0.8), law(stretch=1.2)):
-        assert (score_cells(y, other).mean()[["nll", "crps"]] > honest[["nll", "crps"]]).all()
+        assert (score_cells(y, other).mean()[PROPER] > honest[PROPER]).all()
 
 
 @pytest.mark.parametrize("position", range(4))

@@ -1,0 +1,1 @@
+"""Walk-forward: recipes and baselines refitted fold after fold, judged out of fold."""

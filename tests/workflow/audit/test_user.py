@@ -1,0 +1,121 @@
+"""The audit of a user's own features and strategies: what leaks is named in plain words."""
+
+from pathlib import Path
+
+import pytest
+
+from forecasting.errors import ConfigError, DataError
+from forecasting.evaluation.audit.audit import Audit
+from forecasting.evaluation.audit.finding import Outcome
+from forecasting.market.panel import Panel
+from forecasting.market.simulation import simulate
+from forecasting.workflow.audit.user import audit_features, audit_strategy
+
+HEAD = """
+import numpy as np
+import pandas as pd
+
+def returns(panel):
+    return pd.DataFrame(np.log(panel.column("adj_close"))).diff()
+
+"""
+HONEST = "def features(panel):\n    return np.stack([returns(panel), returns(panel) ** 2], axis=-1)"
+RANKS = "def features(panel):\n    return returns(panel).rank(axis=1, pct=True)"
+
+
+@pytest.fixture(scope="module")
+def market() -> Panel:
+    return simulate("leverage", 4, 700, 0)
+
+
+@pytest.fixture
+def write(tmp_path):
+    def written(text: str) -> Path:
+        path = tmp_path / "mine.py"
+        path.write_text(HEAD + text)
+        return path
+
+    return written
+
+
+def failed(made: Audit) -> list[str]:
+    return [each.test for each in made.findings if each.outcome is Outcome.FAILED]
+
+
+def body(expression: str) -> str:
+    return f"def features(panel):\n    r = returns(panel)\n    return {expression}"
+
+
+@pytest.mark.parametrize("text", [HONEST, body("r.rolling(20).std()"), "MARKET = True\n" + RANKS])
+def test_honest_features_pass(write, market, text):
+    made = audit_features(write(text), market)
+    assert failed(made) == []
+    assert made.outcome is Outcome.PASSED
+    assert made.weights == ""
+
+
+@pytest.mark.parametrize(
+    ("expression", "first"),
+    [
+        ("r.shift(-1)", "future perturbation"),
+        ("r.rolling(11, center=True).mean()", "future perturbation"),
+        ("(r - r.mean()) / r.std()", "future perturbation"),
+        ("(r ** 2).fillna(0).cumsum()", "warm-up sensitivity"),
+        ("r.rank(axis=1)", "panel independence"),
+    ],
+)
+def test_each_leak_is_named(write, market, expression, first):
+    made = audit_features(write(body(expression)), market)
+    assert failed(made)[0] == first
+    assert made.headline.startswith(f"LEAK AUDIT: FAILED ({first} at features(panel)")
+    [finding, *_] = [each for each in made.findings if each.outcome is Outcome.FAILED]
+    assert "; see e.g. " in finding.measured or "add a line MARKET = True" in finding.measured
+
+
+def test_the_words_are_for_a_beginner(write, market):
+    made = audit_features(write(body("r.shift(-1)")), market)
+    said = made.findings[0].measured
+    assert "when later prices are replaced by noise" in said
+    assert "it looks ahead by at least 1 bar; see e.g. shift(-1)" in said
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (body("r.iloc[:, 0]"), "returned an array of shape"),
+        (body("r[:-1]"), "returned an array of shape"),
+        (body("r * np.nan"), "no number that is finite"),
+        (body("r / undefined"), "failed with NameError"),
+        (body("'words'"), "failed with ValueError"),
+        ("x = 1", "has no function features"),
+    ],
+)
+def test_what_are_no_features_is_one_line(write, market, text, words):
+    with pytest.raises(ConfigError, match=words) as caught:
+        audit_features(write(text), market)
+    assert "\n" not in str(caught.value)
+
+
+def test_prices_that_are_too_short(write, market):
+    with pytest.raises(DataError, match="Use a longer history"):
+        audit_features(write(HONEST), market.at(slice(3)))
+
+
+@pytest.fixture(scope="module")
+def strategies(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("strategies")
+    start = "import numpy as np\ndef weights(forecast):\n"
+    mean = "    m = np.nan_to_num(forecast.mean[:, :, 0])\n"
+    (folder / "honest.py").write_text(start + mean + "    return np.sign(m) / m.shape[1]\n")
+    (folder / "peek.py").write_text(start + mean + "    return np.sign(np.roll(m, -1, axis=0))\n")
+    return folder
+
+
+def test_an_honest_strategy_passes(strategies, market):
+    assert failed(audit_strategy(str(strategies / "honest.py"), market)) == []
+
+
+def test_a_peeking_strategy_is_named(strategies, market):
+    made = audit_strategy(str(strategies / "peek.py"), market)
+    assert made.failed_at == ("future perturbation", "strategy orders")
+    assert "looks ahead" in made.findings[0].measured
