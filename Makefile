@@ -30,6 +30,7 @@ $(VENV)/.oracle: $(VENV)/.dev
 
 demo: $(VENV)/.core ## train on 20 real stocks, print the verdicts, backtest, write the report
 	$(BIN)/forecasting train --prices sample --recipe jamba-tiny --seed 0 --out $(DEMO) --overwrite
+	$(BIN)/forecasting audit $(DEMO) --prices sample
 	$(BIN)/forecasting report $(DEMO) --prices sample --out $(DEMO)/report.html
 
 test: $(VENV)/.dev ## run the tests (minutes; no network)

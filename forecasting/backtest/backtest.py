@@ -1,5 +1,6 @@
 """From a `Forecast` to a judged strategy: costed equity, benchmarks on the same bars, verdicts."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,7 +15,7 @@ from forecasting.backtest.plan import Plan, make_plan
 from forecasting.backtest.strategies import BENCHMARKS
 from forecasting.errors import DataError
 from forecasting.forecast.forecast import Forecast
-from forecasting.forecast.significance import mean_test, verdict
+from forecasting.forecast.significance import MeanTest, least_dates, mean_test, verdict
 from forecasting.market.membership import of_members
 from forecasting.market.panel import Panel, day
 from forecasting.market.survivorship import survivorship
@@ -152,11 +153,18 @@ def _compare(ledgers: dict[str, Ledger], bars_per_year: float) -> tuple[Comparis
     (_, own), *others = ledgers.items()
     differences = {"cash": own.returns}
     differences |= {name: own.returns - other.returns for name, other in others}
-    tests = {name: mean_test(values) for name, values in differences.items()}
+    tests = {name: _test(values) for name, values in differences.items()}
     return tuple(
         Comparison(name, test.mean * bars_per_year, test, verdict(test))
         for name, test in tests.items()
     )
+
+
+def _test(differences: np.ndarray) -> MeanTest:
+    """The test of a mean, without t and p where there are too few bars for one."""
+    if len(differences) < least_dates(1):
+        return MeanTest(float(differences.mean()), math.nan, math.nan, len(differences))
+    return mean_test(differences)
 
 
 def _uncovered(

@@ -14,6 +14,10 @@ from forecasting.backtest.engine import Ledger
 Returns = Float[np.ndarray, " bar"]
 Equity = Float[np.ndarray, " time"]
 
+LEAST_BARS = 20
+"""Bars below which nothing is said of a year."""
+_OF_A_YEAR = ("cagr", "volatility", "sharpe", "sortino", "turnover", "cost_share")
+
 
 def total_return(equity: Equity) -> float:
     """E_T / E_0 - 1, decimal."""
@@ -112,9 +116,9 @@ def break_even_bps(ledger: Ledger) -> float:
 
 
 def summarise(ledger: Ledger, bars_per_year: float) -> dict[str, float]:
-    """Every statistic of this file by name."""
+    """Every statistic of this file by name; what is a year's is NaN below `LEAST_BARS` bars."""
     equity, returns = ledger.equity, ledger.returns
-    return {
+    found = {
         "total_return": total_return(equity),
         "cagr": cagr(equity, bars_per_year),
         "volatility": annual_volatility(returns, bars_per_year),
@@ -129,6 +133,9 @@ def summarise(ledger: Ledger, bars_per_year: float) -> dict[str, float]:
         "cost_share": cost_share(ledger, bars_per_year),
         "break_even_bps": break_even_bps(ledger),
     }
+    if len(returns) < LEAST_BARS:
+        found |= dict.fromkeys(_OF_A_YEAR, math.nan)
+    return found
 
 
 def _per_equity(amount: np.ndarray, ledger: Ledger) -> float:

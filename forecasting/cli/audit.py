@@ -109,7 +109,7 @@ def _of_strategy(strategy: str, prices: str, reading: dict[str, Any], say: Say) 
 
 
 def _print(made: "Audit") -> None:
-    """The headline, a row a finding, and in full what failed or was not made."""
+    """The headline, a row a finding, and what was measured: failures first, then the rest."""
     from forecasting.cli.printing import print_notes, print_rows, print_text
 
     print_text(made.headline)
@@ -118,6 +118,14 @@ def _print(made: "Audit") -> None:
     rows = [(each.test, each.stage, each.outcome.value) for each in made.findings]
     print_rows(("test", "stage", "outcome"), rows)
     print()
-    print_notes(
-        [f"{each.test}, {each.stage}: {each.measured.rstrip('.')}." for each in made.findings]
-    )
+    print_notes(_measured(made))
+
+
+def _measured(made: "Audit") -> list[str]:
+    """A note for all stages of a test of which the same was measured; those that failed first."""
+    stages: dict[tuple[bool, str, str], list[str]] = {}
+    for each in made.findings:
+        passed = each.outcome.value == "PASSED"
+        stages.setdefault((passed, each.test, each.measured.rstrip(".")), []).append(each.stage)
+    ordered = sorted(stages.items(), key=lambda item: item[0][0])
+    return [f"{test} ({', '.join(of)}): {said}." for (_, test, said), of in ordered]

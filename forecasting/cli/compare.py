@@ -88,7 +88,7 @@ def print_comparison(made: "Comparison") -> None:
     """Print what the recipes cost, their gains and verdicts, and what has to be known."""
     from forecasting.cli.printing import print_notes, print_table, print_text
     from forecasting.market.panel import day
-    from forecasting.report.captions import chosen, warnings_first
+    from forecasting.report.captions import chosen, standings, warnings_first
 
     first, n_seeds = made.recipes[0], len(made.seeds)
     print_text(
@@ -105,7 +105,7 @@ def print_comparison(made: "Comparison") -> None:
         print("\njoint forecasts of the seeds")
         print_table(ensemble_table(made))
     print()
-    print_notes(standings(made))
+    print_notes(standings(made.overall))
     print()
     captions = [
         "NLL in nats a bar: smaller is better. vs EWMA: gain over EWMA-t; seeds: its standard "
@@ -178,24 +178,6 @@ def ensemble_table(made: "Comparison") -> "Table":
         for row in made.ensembles.to_dict(orient="records")
     ]
     return Table(heads, rows)
-
-
-def standings(made: "Comparison") -> list[str]:
-    """Who beats all baselines and who may be the best, a sentence a horizon."""
-    from forecasting.report.captions import ahead
-
-    said = []
-    for horizon in made.horizons:
-        rows = made.overall[made.overall["horizon"] == horizon]
-        alone = rows[rows["against"] == "baselines"]
-        verdicts = ", ".join(
-            f"{name} {verdict}"
-            for name, verdict in zip(alone["forecaster"], alone["verdict"], strict=True)
-        )
-        best = rows[rows["against"] == "all"]["confidence_set"].iloc[0]
-        may = f" May be the best (90 % set of recipes and baselines): {best}." if best else ""
-        said.append(f"{ahead(horizon)}, against all baselines: {verdicts}.{may}")
-    return said
 
 
 def _or_dash(value: float, form: str) -> str:

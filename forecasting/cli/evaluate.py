@@ -49,17 +49,22 @@ def evaluate(
             track=track,
             progress=say,
         )
+    said = ""
+    if track:
+        from forecasting.workflow.evaluated_card import is_full, write_evaluation
+
+        # Before anything is printed: a closed pipe must not cost the card.
+        full = is_full(forecaster, tickers, start, end, open_holdout)
+        said = write_evaluation(forecaster, made, panel, full=full)
     if as_json:
         print_json(made.to_dict())
     else:
         print_evaluation(made)
+        if said:
+            print(said)
     if track:
-        from forecasting.workflow.evaluated_card import write_evaluation
+        # After it: a store that does not answer must not cost the result.
         from forecasting.workflow.tracking import track_evaluation
 
-        full = (tickers, start, end, open_holdout) == (None, None, None, False)
-        said = write_evaluation(forecaster, made, panel, full=full)
-        if not as_json:
-            print(said)
         with progress_line("tracking", visible=not as_json):
             track_evaluation(forecaster, made)

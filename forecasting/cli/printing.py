@@ -102,8 +102,8 @@ def print_evaluation(made: "Evaluation") -> None:
     loud, notes = captions.warnings_first(made.notes)
     chosen = captions.chosen(made.notes)
     print_text(
-        f"{made.model}: {len(made.tickers)} tickers, {day(made.start)} to {day(made.end)}, "
-        f"{made.n_dates} dates"
+        f"{made.model}: {captions.counted(len(made.tickers), 'ticker')}, {day(made.start)} to "
+        f"{day(made.end)}, {captions.counted(made.n_dates, 'date')}"
     )
     print_notes(loud)
     for horizon in made.horizons:
@@ -114,12 +114,15 @@ def print_evaluation(made: "Evaluation") -> None:
     print()
     print_table(tables.calibration_table(made))
     print()
+    print_table(tables.conformal_table(made))
+    print()
     print_table(tables.location_table(made))
     print()
     print_notes(captions.parts(made))
     print()
     print_text(captions.summary(made))
-    legend = [captions.scores(made.model), captions.CALIBRATION, captions.LOCATION]
+    legend = [captions.scores(made.model), captions.CALIBRATION, captions.CONFORMAL]
+    legend.append(captions.LOCATION)
     print_notes([*legend, chosen, *notes])
 
 

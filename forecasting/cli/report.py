@@ -1,11 +1,14 @@
 """`forecasting report`: verdicts, backtests and figures on one page."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from forecasting.cli import options
+
+if TYPE_CHECKING:
+    from forecasting.report.report import Report
 
 
 def report(
@@ -30,12 +33,7 @@ def report(
 
     Evaluates, backtests three strategies, prints the tables and writes a self-contained report.
     """
-    from forecasting.cli.printing import (
-        print_backtest,
-        print_backtest_notes,
-        print_evaluation,
-        print_json,
-    )
+    from forecasting.cli.printing import print_json
     from forecasting.cli.progress import progress_line
 
     with progress_line("loading", visible=not as_json) as say:
@@ -68,28 +66,39 @@ def report(
             track=track,
             progress=say,
         )
+    said = ""
+    if track:
+        from forecasting.workflow.evaluated_card import is_full, write_evaluation
+
+        # Before anything is printed: a closed pipe must not cost the card.
+        full = is_full(forecaster, tickers, start, end, open_holdout)
+        said = write_evaluation(forecaster, made.evaluation, panel, full=full)
     if as_json:
         print_json({"report": str(target), **made.to_dict()})
     else:
-        from forecasting.report.captions import chosen
-
-        print_evaluation(made.evaluation)
-        for book in made.books:
-            print()
-            print_backtest(book)
-        print()
-        print_backtest_notes(
-            made.books,
-            known=(chosen(made.evaluation.notes), *made.evaluation.notes),
-        )
-        print(f"\nreport: {target}")
+        _print(made, target)
+        if said:
+            print(said)
     if track:
-        from forecasting.workflow.evaluated_card import write_evaluation
+        # After it: a store that does not answer must not cost the result.
         from forecasting.workflow.tracking import track_report
 
-        full = (tickers, start, end, open_holdout) == (None, None, None, False)
-        said = write_evaluation(forecaster, made.evaluation, panel, full=full)
-        if not as_json:
-            print(said)
         with progress_line("tracking", visible=not as_json):
             track_report(made, target)
+
+
+def _print(made: "Report", target: Path) -> None:
+    """The evaluation, each strategy, what has to be known, and where the page lies."""
+    from forecasting.cli.printing import print_backtest, print_backtest_notes, print_evaluation
+    from forecasting.report.captions import chosen
+
+    print_evaluation(made.evaluation)
+    for book in made.books:
+        print()
+        print_backtest(book)
+    print()
+    print_backtest_notes(
+        made.books,
+        known=(chosen(made.evaluation.notes), *made.evaluation.notes),
+    )
+    print(f"\nreport: {target}")

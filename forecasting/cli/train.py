@@ -142,7 +142,8 @@ def _print_result(model: "NetworkForecaster") -> None:
     metrics, corpus = model.files.metrics, model.corpus
     gain = metrics["baseline_validation_nll"] - metrics["validation_nll"]
     print_text(
-        f"{model.name}: {len(corpus.tickers)} tickers, features {corpus.features}, "
+        f"{model.name}: {len(corpus.tickers)} ticker{'s' if len(corpus.tickers) > 1 else ''}, "
+        f"features {corpus.features}, "
         f"{metrics['parameters']:,} parameters, {metrics['seconds']:.0f} s"
     )
     print_text(

@@ -7,8 +7,7 @@ from forecasting.cli import options
 if TYPE_CHECKING:  # it takes seconds to import, which an error should not have to wait for
     from forecasting.training.trials import Trial
 
-_HEADS = ("when", "kind", "name", "from", "to", "tickers", "scores", "status")
-_SHOWN = ("sharpe", "gain_h")
+_HEADS = ("day", "look", "from", "to", "tickers", "result")
 
 
 def trials(
@@ -39,21 +38,35 @@ def trials(
 
 
 _CAPTION = (
-    "Times in UTC. gain_h: nats a bar over EWMA-t so many bars ahead; sharpe: a year's. A look "
-    "that is RUNNING is under way, or was cut off by force. All scores and the hashes of "
-    "configuration and prices: --json."
+    "Days in UTC. Result: the gain in nats a bar over EWMA-t, a number a horizon, or a year's "
+    "Sharpe ratio. A look that is RUNNING is under way, or was cut off by force. All "
+    "scores, clock times and the hashes of configuration and prices: --json."
 )
 
 
 def _cells(trial: "Trial") -> tuple[str, ...]:
-    scores = [f"{k} {v:+.3g}" for k, v in trial.scores.items() if k.startswith(_SHOWN)]
     return (
-        f"{trial.when:%Y-%m-%d %H:%M}",
-        trial.kind,
-        trial.name,
+        f"{trial.when:%Y-%m-%d}",
+        _look(trial),
         trial.first,
         trial.last,
         f"{len(trial.tickers)}",
-        ", ".join(scores) or "-",
-        trial.status + (" (deleted)" if trial.deleted else ""),
+        _result(trial) + (" (deleted)" if trial.deleted else ""),
     )
+
+
+def _look(trial: "Trial") -> str:
+    """What looked at what; a look into a hold-out says so."""
+    from forecasting.training.trial_ledger import HOLDOUT_OPENING
+
+    if trial.kind == HOLDOUT_OPENING:
+        return f"{trial.name} (hold-out)"
+    return f"{trial.kind} {trial.name.removeprefix(f'{trial.kind} ')}"
+
+
+def _result(trial: "Trial") -> str:
+    """The main scores; of a look without any, what became of it."""
+    gains = [f"{v:+.3f}" for k, v in trial.scores.items() if k.startswith("gain_h")]
+    said = [" ".join(gains)] if gains else []
+    said += [f"Sharpe {trial.scores['sharpe']:+.2f}"] if "sharpe" in trial.scores else []
+    return ", ".join(said) or trial.status

@@ -1,10 +1,11 @@
 """`forecasting walk-forward`: recipes and baselines refitted through the test span."""
 
+import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -156,6 +157,8 @@ def _interruptible(advance: Callable[[str, int, int], None]) -> Iterator[Callabl
         yield say
     except KeyboardInterrupt:
         words = f"stopped: {reached[0]} of {reached[1]} fits are finished. Go on with --resume."
+        if not reached[1]:
+            words = "stopped before the first fit. Start again."
         print(words, file=sys.stderr)
         raise typer.Exit(_INTERRUPTED) from None
 
@@ -164,26 +167,28 @@ def print_walk_forward(made: "WalkForward") -> None:
     """Print the folds, gains and verdicts, and what has to be known."""
     from forecasting.cli.printing import print_notes, print_table, print_text
     from forecasting.market.panel import day
-    from forecasting.report.captions import chosen, warnings_first
+    from forecasting.report.captions import chosen, counted, standings, warnings_first
 
     print_text(
-        f"{', '.join(made.recipes)}: {_counted(len(made.folds), 'fold')}, "
-        f"{_counted(len(made.seeds), 'seed')} each, {_counted(len(made.tickers), 'ticker')}, "
+        f"{', '.join(made.recipes)}: {counted(len(made.folds), 'fold')}, "
+        f"{counted(len(made.seeds), 'seed')} each, {counted(len(made.tickers), 'ticker')}, "
         f"{day(made.start)} to {day(made.end)}, {made.n_dates} dates"
     )
     print()
     print_table(fold_table(made))
     for horizon in made.horizons:
-        print(f"\n{_counted(horizon, 'bar')} ahead")
+        print(f"\n{counted(horizon, 'bar')} ahead")
         print_table(gain_table(made, horizon))
+    print()
+    print_notes(standings(made.overall))
     print()
     first = made.recipes[0]
     captions = [
         "Rows are (ticker, bar) rows; gain: nats a bar over EWMA-t of "
-        f"{first} in the fold, {_counted(made.horizons[0], 'bar')} ahead, mean over its seeds.",
+        f"{first} in the fold, {counted(made.horizons[0], 'bar')} ahead, mean over its seeds.",
         "NLL in nats a bar: smaller is better. vs EWMA: gain over EWMA-t; seeds: its standard "
-        "deviation over the seeds. Verdicts: Diebold-Mariano on date means of the out-of-fold "
-        "forecasts, Newey-West errors, two-sided at 5 %.",
+        f"deviation over the seeds; vs first: gain over {first}. Verdicts: Diebold-Mariano on date "
+        "means of the out-of-fold forecasts, Newey-West errors, two-sided at 5 %.",
     ]
     print_notes([*captions, chosen(made.notes), *warnings_first(made.notes)[1]])
 
@@ -217,17 +222,24 @@ def gain_table(made: "WalkForward", horizon: int) -> "Table":
     """Losses, gains and verdicts at one horizon, a row a forecaster; the ensembles last."""
     from forecasting.report.tables import Table
 
-    heads = ("forecaster", "NLL", "vs EWMA", "seeds", "t", "verdict")
+    heads = ("forecaster", "NLL", "vs EWMA", "seeds", "verdict", "vs first", "t", "verdict")
+    untested: dict[str, Any] = {
+        "reference_gain": math.nan,
+        "reference_t": math.nan,
+        "reference_verdict": "",
+    }
     rows = [
         (
             str(row["forecaster"]),
             f"{row['nll']:.4f}",
             _or_dash(row["gain"], "+.4f"),
             _or_dash(row["spread"], ".4f"),
-            _or_dash(row["t"], "+.1f"),
             row["verdict"] or "-",
+            _or_dash(row["reference_gain"], "+.4f"),
+            _or_dash(row["reference_t"], "+.1f"),
+            row["reference_verdict"] or "-",
         )
-        for table in (made.gains, made.ensembles.assign(spread=float("nan")))
+        for table in (made.gains, made.ensembles.assign(spread=math.nan, **untested))
         for row in table[table["horizon"] == horizon].to_dict(orient="records")
     ]
     return Table(heads, rows)
@@ -235,7 +247,3 @@ def gain_table(made: "WalkForward", horizon: int) -> "Table":
 
 def _or_dash(value: float, form: str) -> str:
     return format(value, form) if value == value else "-"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' if number > 1 else ''}"

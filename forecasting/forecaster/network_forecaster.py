@@ -120,8 +120,9 @@ class NetworkForecaster:
             )
         strangers = sorted(t for t in tickers if not self.corpus.knows(t))
         if strangers:
+            was = "was" if len(strangers) == 1 else "were"
             notes.append(
-                f"{len(strangers)} of {len(tickers)} tickers were not in training "
+                f"{len(strangers)} of {len(tickers)} tickers {was} not in training "
                 f"({', '.join(strangers[:5])}{' ...' if len(strangers) > 5 else ''})."
             )
         return tuple(notes)

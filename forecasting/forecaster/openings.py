@@ -87,7 +87,7 @@ def openings_note(openings: Sequence[Opening]) -> str:
     """The openings in a sentence."""
     times = "once" if len(openings) == 1 else f"{len(openings)} times"
     listed = ", ".join(f"{each.when[:10]} ({each.command})" for each in openings)
-    return f"Hold-out opened {times}: {listed}. Each look makes the next one worth less."
+    return f"HOLD-OUT opened {times} before: {listed}. Each look makes the next one worth less."
 
 
 def _write(folder: Path, openings: Sequence[Opening]) -> None:

@@ -4,6 +4,8 @@ import math
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
+import pandas as pd
+
 from forecasting.evaluation.comparison.blocks import REPETITIONS
 from forecasting.evaluation.evaluation import Evaluation
 from forecasting.forecast.significance import Verdict
@@ -14,6 +16,9 @@ AUDIT = "LEAK AUDIT"
 
 IN_SAMPLE = "IN SAMPLE"
 """How the warning begins that a span reaches into what the model has seen."""
+
+HOLDOUT = "HOLD-OUT"
+"""How the notes begin that say when the sealed hold-out was opened."""
 
 VERDICTS = (
     "The whole distribution is judged by its log score; the last row asks only whether the "
@@ -37,11 +42,15 @@ FORECASTS = (
 )
 
 
+CONFORMAL = (
+    "Calibrated: the 90 % band after adaptive conformal calibration, which follows what was known "
+    "at each bar; width in log returns; worst year: the one whose coverage is farthest off."
+)
 CALIBRATION = (
     "50% to 95%: share of outcomes inside the model's central intervals; PIT p: of its normal "
     "scores being standard and independent (Berkowitz' restrictions, by date); VaR 1%, 5%: share "
     "of outcomes below those quantiles; Brier skill: of P(up) over the training span's base rate. "
-    "*: off at two-sided 5 %."
+    "*: differs from what its name promises (Brier skill: from zero) at two-sided 5 %."
 )
 
 
@@ -82,9 +91,37 @@ def overall(evaluation: Evaluation) -> list[str]:
     return said
 
 
+def standings(overall: pd.DataFrame) -> list[str]:
+    """Who beats all baselines, with what power, and who may be the best, a sentence a horizon.
+
+    Args:
+        overall: As `Comparison.overall`.
+    """
+    said = []
+    for horizon, rows in overall.groupby("horizon"):
+        alone = rows[rows["against"] == "baselines"].to_dict(orient="records")
+        groups: dict[str, list[str]] = {}
+        for row in alone:
+            groups.setdefault(row["verdict"], []).append(row["forecaster"])
+        verdicts = "; ".join(f"{verdict}: {', '.join(names)}" for verdict, names in groups.items())
+        margin = _margin(alone[0])
+        best = rows[rows["against"] == "all"]["confidence_set"].iloc[0]
+        may = f" May be the best (90 % set of recipes and baselines): {best}." if best else ""
+        said.append(f"{ahead(int(str(horizon)))}, against all baselines: {verdicts}.{margin}{may}")
+    return said
+
+
+def _margin(row: Mapping[Hashable, Any]) -> str:
+    """The gain over the best baseline, and which one the span could have seen."""
+    if math.isnan(row["t"]):
+        return ""
+    gain = f"{row['gain_over_best']:+.4f} nats a bar over {row['best_rival']}"
+    return f" {row['forecaster']}: {gain}; {row['detectable']:.4f} could have been seen."
+
+
 def _verdict(row: Mapping[Hashable, Any]) -> str:
     rivals, least = f"{row['n_rivals']} baselines", 1 / REPETITIONS
-    seen = f"this span could have seen gains of {row['detectable']:.4f}."
+    seen = f"this span could have seen gains of {row['detectable']:.4f} nats a bar."
     if row["verdict"] == Verdict.NOT_ENOUGH_DATA:
         return f"NOT ENOUGH DATA for a test against {rivals}."
     if row["verdict"] == Verdict.BEATS:
@@ -98,7 +135,7 @@ def _verdict(row: Mapping[Hashable, Any]) -> str:
 def _weakest(row: Mapping[Hashable, Any]) -> str:
     """The margin over the best rival."""
     t = "" if math.isnan(row["t"]) else f", t {row['t']:+.1f}"
-    return f" ({row['gain_over_best']:+.4f} nats over {row['best_rival']}{t})"
+    return f" ({row['gain_over_best']:+.4f} nats a bar over {row['best_rival']}{t})"
 
 
 def parts(evaluation: Evaluation) -> list[str]:
@@ -115,15 +152,21 @@ def parts(evaluation: Evaluation) -> list[str]:
         )
         said.append(
             f"{ahead(horizon)}, over {worst['rival']}: better in {(years['gain'] > 0).sum()} of "
-            f"{len(years)} years (worst {worst['group']}, {worst['gain']:+.4f}) and for "
-            f"{(tickers['gain'] > 0).sum()} of {len(tickers)} tickers; by volatility: {moods}."
+            f"{counted(len(years), 'year')} (worst {worst['group']}, {worst['gain']:+.4f}) and for "
+            f"{(tickers['gain'] > 0).sum()} of {counted(len(tickers), 'ticker')}; by volatility: "
+            f"{moods}."
         )
     return said
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things in words."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def ahead(horizon: int) -> str:
     """A horizon in words."""
-    return f"{horizon} bar{'s' if horizon > 1 else ''}"
+    return counted(horizon, "bar")
 
 
 def chosen(notes: Iterable[str]) -> str:
@@ -144,5 +187,5 @@ def warnings_first(notes: Iterable[str]) -> tuple[list[str], list[str]]:
     """
     placed = (SURVIVORS, MEMBERS, AUDIT)
     unique = [note for note in dict.fromkeys(notes) if not note.startswith(placed)]
-    loud = [note for note in unique if note.startswith(IN_SAMPLE)]
+    loud = [note for note in unique if note.startswith((IN_SAMPLE, HOLDOUT))]
     return loud, [note for note in unique if note not in loud]

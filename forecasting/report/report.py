@@ -131,6 +131,7 @@ class Report:
             ],
             "calibration": picture(self.figures["calibration"]),
             "coverage": tables.calibration_table(evaluation),
+            "conformal": tables.conformal_table(evaluation),
             "gains": picture(self.figures["gains"]),
             "terms": list(dict.fromkeys(f"{b.timing} {b.costs.describe()}" for b in self.books)),
             "strategy_verdicts": tables.strategy_table(self.books),

@@ -1,6 +1,6 @@
 """Tables as text, ready for the terminal and for the page."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,8 @@ import pandas as pd
 from forecasting.backtest.book import Backtest
 from forecasting.evaluation.evaluation import Evaluation
 from forecasting.forecast.significance import LEVEL
+
+_CONFORMAL_LEVEL = 0.9
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,32 @@ def calibration_table(evaluation: Evaluation) -> Table:
             )
         )
     return Table(heads, rows)
+
+
+def conformal_table(evaluation: Evaluation) -> Table:
+    """The model's 90 % band as it is and calibrated: coverage, width, and the worst year."""
+    table = evaluation.conformal[evaluation.conformal["level"] == _CONFORMAL_LEVEL]
+    band = f"{_CONFORMAL_LEVEL:.0%} band"
+    heads = ("bars ahead", band, "calibrated", "width", "calibrated", "worst year", "calibrated")
+    rows = []
+    for horizon in evaluation.horizons:
+        before, after = table[table["horizon"] == horizon].to_dict(orient="records")
+        rows.append(
+            (
+                str(horizon),
+                *(f"{each['coverage']:.1%}" for each in (before, after)),
+                *(f"{each['width']:.2%}" for each in (before, after)),
+                *(_worst_year(each) for each in (before, after)),
+            )
+        )
+    return Table(heads, rows)
+
+
+def _worst_year(row: Mapping[Hashable, Any]) -> str:
+    """The calendar year whose coverage is farthest from the level."""
+    if pd.isna(row["worst_year"]):
+        return "-"
+    return f"{row['worst_year']}: {row['worst_year_coverage']:.1%}"
 
 
 def breakdown_table(evaluation: Evaluation, horizon: int, by: str) -> Table:

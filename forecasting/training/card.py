@@ -31,7 +31,7 @@ baselines, and writes the verdicts here. Until then nothing on this card says wh
 
 | | |
 |---|---|
-| trained on | {n_tickers} tickers of {source} ({tickers}) |
+| trained on | {n_tickers} of {source} ({tickers}) |
 | bars | {interval}, features `{features}` |
 | training labels | known before {validation_start} |
 | validation | from {validation_start}, labels known before {validation_end} |
@@ -101,7 +101,7 @@ def model_card(
         holdout=_holdout(recipe, openings),
         law=_LAWS[recipe.network.distribution],
         horizons=", ".join(map(str, recipe.data.horizons)),
-        n_tickers=len(corpus.tickers),
+        n_tickers=f"{len(corpus.tickers)} ticker{'s' if len(corpus.tickers) > 1 else ''}",
         tickers=shown,
         source=corpus.source,
         interval=corpus.interval,

@@ -1,7 +1,7 @@
 """The card of a model that has been judged: verdicts, calibration, where it fails."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from forecasting.forecaster.model_folder import CARD, METRICS, read_folder, rewr
 from forecasting.forecaster.network_forecaster import NetworkForecaster
 from forecasting.forecaster.openings import read_openings
 from forecasting.market.panel import Panel, day
+from forecasting.report.captions import counted
 from forecasting.training.card import EVALUATION, HOLDOUT, holdout_text, with_section
 from forecasting.training.trials import LEDGER
 
@@ -27,6 +28,21 @@ _KEPT = (
 )
 
 
+def is_full(
+    model: NetworkForecaster,
+    tickers: Sequence[str] | None,
+    start: str | None,
+    end: str | None,
+    open_holdout: bool,
+) -> bool:
+    """Whether an evaluation is of all tickers and of the whole span neither seen nor sealed.
+
+    Tickers that are named are all if every one of the training is among them.
+    """
+    whole = tickers is None or set(model.corpus.tickers) <= set(tickers)
+    return whole and (start, end, open_holdout) == (None, None, False)
+
+
 def write_evaluation(
     model: NetworkForecaster, made: Evaluation, prices: Panel, *, full: bool
 ) -> str:
@@ -36,8 +52,7 @@ def write_evaluation(
         model: What was judged.
         made: The evaluation.
         prices: On which.
-        full: Whether it is of all tickers and of the whole span that is neither seen nor sealed;
-            a part of it says too little of the model.
+        full: What `is_full` says; a part of the tickers or dates says too little of the model.
 
     Returns:
         What became of it, in words: a folder that cannot be written keeps its card.
@@ -92,8 +107,8 @@ def evaluation_text(made: Evaluation, judged: dict[str, str]) -> str:
     """
     ledger = next((note for note in made.notes if note.startswith(LEDGER)), "")
     facts = {
-        "judged on": f"{len(made.tickers)} tickers of {judged['source']}, {day(made.start)} to "
-        f"{day(made.end)}, {made.n_dates} dates",
+        "judged on": f"{counted(len(made.tickers), 'ticker')} of {judged['source']}, "
+        f"{day(made.start)} to {day(made.end)}, {counted(made.n_dates, 'date')}",
         "prices hash": f"`{judged['vintage']}`",
         "evaluated": f"{judged['when']} by version {judged['version']}; {judged['audit']}",
         "trials": ledger.removeprefix(LEDGER).strip(),
@@ -133,6 +148,9 @@ def _verdicts(made: Evaluation) -> Iterator[list[str]]:
         yield [rival, *(_verdict(rows[h], "gain", "+.4f") for h in made.horizons)]
     overall = _by_horizon(made.overall[made.overall["against"] == "baselines"])
     yield ["**all baselines**", *(f"**{overall[h]['verdict']}**" for h in made.horizons)]
+    seen = (overall[h]["detectable"] for h in made.horizons)
+    cells = ["-" if math.isnan(gain) else f"{gain:.4f}" for gain in seen]
+    yield ["gain over the best baseline that this span could have seen (80 % power)", *cells]
     location = _by_horizon(made.location)
     yield ["a mean of zero (R2)", *(_verdict(location[h], "r2", "+.3%") for h in made.horizons)]
 
@@ -151,8 +169,15 @@ def _coverage(made: Evaluation) -> Iterator[list[str]]:
     yield ["", *(f"{level:.0%}" for level in own["level"].unique())]
     for horizon, rows in own.groupby("horizon"):
         shares = zip(rows["coverage"], rows["standard_error"], strict=True)
-        cells = [f"{share:.1%} ± {100 * error:.1f}" for share, error in shares]
+        cells = [
+            f"{share:.1%}" + ("" if math.isnan(error) else f" ± {100 * error:.1f}")
+            for share, error in shares
+        ]
         yield [_bars(int(str(horizon))), *cells]
+    after = made.conformal[made.conformal["forecaster"] != made.model]
+    for horizon, rows in after.groupby("horizon"):
+        covered = [f"{share:.1%}" for share in rows["coverage"]]
+        yield [f"{_bars(int(str(horizon)))}, calibrated", *covered]
 
 
 def _failures(made: Evaluation) -> Iterator[str]:

@@ -82,10 +82,18 @@ def test_trading_of_a_ledger() -> None:
 
 
 def test_an_account_that_never_trades() -> None:
-    idle = ledger([[0, 0]] * 3, [1.0] * 3, [[0, 0]] * 3)
+    n_times = statistics.LEAST_BARS + 1
+    idle = ledger([[0, 0]] * n_times, [1.0] * n_times, [[0, 0]] * n_times)
     found = statistics.summarise(idle, 252.0)
     assert math.isnan(found.pop("break_even_bps"))
     assert math.isnan(found.pop("sharpe"))
     assert math.isnan(found.pop("sortino"))
     assert math.isnan(found.pop("hit_rate"))
     assert set(found.values()) == {0}
+
+
+def test_a_few_bars_say_nothing_of_a_year() -> None:
+    found = statistics.summarise(BOOK, 252.0)
+    of_a_year = ("cagr", "volatility", "sharpe", "sortino", "turnover", "cost_share")
+    assert all(math.isnan(found[name]) for name in of_a_year)
+    assert found["total_return"] == pytest.approx(0.2425)

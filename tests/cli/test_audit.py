@@ -92,3 +92,13 @@ def test_mistakes_are_one_line(forecasting, price_file, arguments, words):
 def test_prices_that_end_before_the_lock(forecasting, model, price_file):
     done = forecasting("audit", model, "--prices", price_file, "--end", "2011-01-31")
     assert "where the test span of jamba-tiny begins" in done.error
+
+
+def test_what_failed_comes_first_and_no_measure_is_told_twice(forecasting, features, price_file):
+    done = forecasting("audit", "--features", features(-1), "--prices", price_file)
+    notes = [line for line in done.out.splitlines() if line.startswith("- ")]
+    assert notes[0].startswith("- future perturbation (features(panel)): the value of ")
+    passed = next(n for n, line in enumerate(notes) if line.startswith("- panel independence"))
+    failed = [n for n, line in enumerate(notes) if line.startswith("- truncation equivalence")]
+    assert max(failed) < passed
+    assert len(set(notes)) == len(notes)

@@ -42,7 +42,8 @@ def test_tables_for_people_and_json_for_scripts(
     at = lines.index("joint forecasts of the seeds")
     assert lines[at + 2].startswith("jamba-tiny ensemble of 2")
     spoken = " ".join(done.out.split())
-    assert spoken.count("against all baselines: jamba-tiny") == 3
+    assert spoken.count("bar, against all baselines: ") == 1
+    assert spoken.count("bars, against all baselines: ") == 2
     for words in (" verdicts at two-sided 5 %", "Survivorship: no membership", "seeds fixed"):
         assert spoken.count(words) == 1
     assert "already holds a training" in forecasting(*asked).error

@@ -62,7 +62,7 @@ def test_strangers_are_noted_once(
     bars.to_csv(tmp_path / "new.csv", index=False)
     done = forecasting("evaluate", model_folder, "--prices", tmp_path, "--no-track")
     assert done.code == 0
-    assert done.out.count("1 of 2 tickers were not in training (NEW)") == 1
+    assert done.out.count("1 of 2 tickers was not in training (NEW)") == 1
 
 
 def test_in_sample_is_said_first(
@@ -163,7 +163,7 @@ def test_a_holdout_is_opened_by_its_option_alone(
     listed = json.loads((folder / "holdout.json").read_text())
     assert [(each["command"], each["first"]) for each in listed] == [("evaluate", "2012-01-02")]
     later = forecasting("evaluate", folder, *source)
-    assert "Hold-out opened once: " in later.out
+    assert "HOLD-OUT opened once before: " in later.out
     assert "Sealed hold-out: 80 bars from 2012-01-02" in " ".join(later.out.split())
     assert "opened once" in (folder / "card.md").read_text()
 
@@ -172,11 +172,13 @@ def test_unreachable_mlflow_costs_no_result(
     forecasting: Command,
     model_folder: Path,
     price_file: Path,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    done = forecasting("evaluate", model_folder, "--prices", price_file, "--json")
+    own = shutil.copytree(model_folder, tmp_path / "own")
+    done = forecasting("evaluate", own, "--prices", price_file, "--json")
     assert done.code == 1
     assert json.loads(done.out)["model"] == "jamba-tiny"
     assert done.err.startswith("error: the MLflow store http://127.0.0.1:9 did not answer")

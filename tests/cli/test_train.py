@@ -92,7 +92,7 @@ def test_last_words_say_what_to_do_next(
     done = forecasting("train", "CCC", *asked)
     assert done.code == 0
     first, *_, last = done.out.splitlines()
-    assert first.startswith("jamba-tiny: 1 tickers, features ohlcv, ")
+    assert first.startswith("jamba-tiny: 1 ticker, features ohlcv, ")
     assert last == f"next: forecasting evaluate '{out}' CCC --prices {price_file}"
 
 

@@ -27,9 +27,9 @@ def test_looks_are_listed(forecasting: Command, looked: None) -> None:
     done = forecasting("trials")
     assert (done.code, done.err) == (0, "")
     heads, *lines = done.out.splitlines()
-    assert heads.split()[:5] == ["when", "kind", "name", "from", "to"]
-    assert [line.split()[2] for line in lines[:3]] == ["evaluate", "evaluate", "backtest"]
-    assert "gain_h1 +0.012" in lines[1]
+    assert heads.split()[:5] == ["day", "look", "from", "to", "tickers"]
+    assert [line.split()[1] for line in lines[:3]] == ["evaluate", "evaluate", "backtest"]
+    assert " +0.012" in lines[1]
     assert lines[2].endswith("FAILED")
     said = " ".join(done.out.split())
     assert "3 configurations have been scored on bars of this span (3 looks, 1 failed)." in said

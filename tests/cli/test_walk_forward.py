@@ -68,6 +68,7 @@ def test_tables_for_people_and_json_for_scripts(
     spoken = " ".join(done.out.split())
     for words in ("refitted every 150 bars", "Survivorship: no membership", "One seed:", "Proof:"):
         assert spoken.count(words) == 1
+    assert spoken.count(", against all baselines: ") == 3
     again = forecasting(*asked(price_file, out, "--seeds", 1, "--resume", "--json"))
     assert (again.code, again.err, len(ran)) == (0, "", 7)
     printed = json.loads(again.out)

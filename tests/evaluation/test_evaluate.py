@@ -206,7 +206,7 @@ def test_progress_names_every_step(prices: Panel) -> None:
         ({"start": "2010-05-03"}, r"prices start 2010-01-04; .* Pass a later --start\."),
         ({"start": "2019-01-01"}, r"no bars from 2019-01-01 on: .* Pass an earlier --start\."),
         ({"start": "2011-10-03", "tickers": ["ZZZ"]}, "'ZZZ' is not in test prices"),
-        ({"start": "2011-10-03", "end": "2011-10-03"}, "nothing to score at 1 bars ahead"),
+        ({"start": "2011-10-03", "end": "2011-10-03"}, "nothing to score at horizon 1"),
         (
             {"start": "2011-10-03", "rivals": [Volatility("short", horizons=(1,))]},
             r"short forecasts \[1\] bars ahead: expected \[1, 5, 21\]",
@@ -262,7 +262,7 @@ def test_one_ticker_is_judged(random_walk: Panel) -> None:
 
 
 def test_a_span_shorter_than_its_horizon_is_an_error(random_walk: Panel) -> None:
-    with pytest.raises(DataError, match="nothing to score at 21 bars ahead"):
+    with pytest.raises(DataError, match="nothing to score at horizon 21"):
         evaluate(Volatility("model"), random_walk, start=random_walk.times[-15])
 
 

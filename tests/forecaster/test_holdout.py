@@ -75,7 +75,7 @@ def test_openings_are_kept_in_order(tmp_path: Path) -> None:
     assert [each.headline for each in openings] == ["BEATS 3.", None]
     today = openings[0].when[:10]
     assert openings_note(openings) == (
-        f"Hold-out opened 2 times: {today} (evaluate), {today} (backtest). "
+        f"HOLD-OUT opened 2 times before: {today} (evaluate), {today} (backtest). "
         "Each look makes the next one worth less."
     )
 

@@ -155,7 +155,7 @@ def test_strangers_and_a_small_market_are_noted(model, prices):
     (small,) = model.forecast(prices.select(["AAA"])).notes
     assert small == "Market features come from 1 ticker; jamba-tiny was trained on 4."
     (strange,) = model.forecast(replace(prices, tickers=("AAA", "BBB", "ZZZ", "DDD"))).notes
-    assert strange == "1 of 4 tickers were not in training (ZZZ)."
+    assert strange == "1 of 4 tickers was not in training (ZZZ)."
     many = tuple(f"X{k}" for k in range(7))
     frames = dict.fromkeys(many, make_frames()["AAA"])
     (note,) = model.forecast(Panel.from_frames(frames)).notes

@@ -132,22 +132,23 @@ OVERALL = {
     [
         (
             {"verdict": "BEATS"},
-            "1 bar: BEATS all 9 baselines (+0.0008 nats over linear-t, t +2.3); this span could "
-            "have seen gains of 0.0009.",
+            "1 bar: BEATS all 9 baselines (+0.0008 nats a bar over linear-t, t +2.3); this span "
+            "could have seen gains of 0.0009 nats a bar.",
         ),
         (
             {"verdict": "NO EVIDENCE", "n_beaten": 6, "confidence_set": "model, linear-t"},
-            "1 bar: NO EVIDENCE: beats 6 of 9 baselines (+0.0008 nats over linear-t, t +2.3); this "
-            "span could have seen gains of 0.0009. May be the best (90 % set): model, linear-t.",
+            "1 bar: NO EVIDENCE: beats 6 of 9 baselines (+0.0008 nats a bar over linear-t, t "
+            "+2.3); this span could have seen gains of 0.0009 nats a bar. May be the best (90 % "
+            "set): model, linear-t.",
         ),
         (
             {"verdict": "LOSES", "gain_over_best": -0.01, "t": -3.1, "spa_p": 0.004},
-            "1 bar: LOSES to the best of 9 baselines (-0.0100 nats over linear-t, t -3.1), p 0.004 "
-            "over all of them.",
+            "1 bar: LOSES to the best of 9 baselines (-0.0100 nats a bar over linear-t, t -3.1), "
+            "p 0.004 over all of them.",
         ),
         (
             {"verdict": "LOSES", "gain_over_best": -0.01, "t": -3.1, "spa_p": 0.0},
-            "1 bar: LOSES to the best of 9 baselines (-0.0100 nats over linear-t, t -3.1), "
+            "1 bar: LOSES to the best of 9 baselines (-0.0100 nats a bar over linear-t, t -3.1), "
             "p < 0.001 over all of them.",
         ),
         (
@@ -168,7 +169,7 @@ def test_other_rivals_are_named_where_they_change_the_verdict(report: Report) ->
     wider = {"against": "all", "best_rival": "twin", "verdict": "NO EVIDENCE", "t": 0.3}
     made = replace(report.evaluation, overall=pd.DataFrame([baselines, baselines | wider]))
     (sentence,) = captions.overall(made)
-    assert "With the other rivals: NO EVIDENCE (+0.0008 nats over twin, t +0.3)." in sentence
+    assert "With the other rivals: NO EVIDENCE (+0.0008 nats a bar over twin, t +0.3)." in sentence
 
 
 def test_parts_are_counted(report: Report) -> None:

@@ -92,7 +92,7 @@ def test_an_opening_counts_even_if_it_fails(model: NetworkForecaster, prices: Pa
     assert [opening.headline for opening in read_openings(model.folder)] == [None]
     assert trials().failed == 1
     note = judging.evaluate(model, prices, track=False).notes[2]
-    assert note.startswith("Hold-out opened once: ")
+    assert note.startswith("HOLD-OUT opened once before: ")
 
 
 @pytest.mark.parametrize(

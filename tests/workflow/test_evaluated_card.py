@@ -15,7 +15,7 @@ from forecasting.forecaster.network_forecaster import NetworkForecaster
 from forecasting.market.panel import Panel
 from forecasting.training.card import EVALUATION, holdout_text, with_section
 from forecasting.workflow import evaluated_card, judging
-from forecasting.workflow.evaluated_card import write_evaluation
+from forecasting.workflow.evaluated_card import is_full, write_evaluation
 
 
 @pytest.fixture(scope="module")
@@ -122,3 +122,14 @@ def test_sections_are_replaced_one_by_one() -> None:
     assert (
         holdout_text("2012-01-02", ()) == "Sealed from 2012-01-02; never opened from this folder."
     )
+
+
+def test_all_tickers_of_the_training_by_name_are_a_full_evaluation(
+    model: NetworkForecaster,
+) -> None:
+    own = list(model.corpus.tickers)
+    assert is_full(model, None, None, None, False)
+    assert is_full(model, [*own, "ZZZ"], None, None, False)
+    assert not is_full(model, own[1:], None, None, False)
+    assert not is_full(model, None, "2015-01-02", None, False)
+    assert not is_full(model, None, None, None, True)

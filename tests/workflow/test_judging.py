@@ -51,7 +51,7 @@ def test_twin_says_nothing_twice(model, prices: Panel) -> None:
     )
     notes = judging.evaluate(model, stranger, track=False).notes
     assert len(notes) == len(set(notes))
-    assert sum("were not in training (NEW)" in note for note in notes) == 1
+    assert sum("was not in training (NEW)" in note for note in notes) == 1
 
 
 def test_report_asks_the_model_once(model, prices: Panel, tmp_path, monkeypatch) -> None:

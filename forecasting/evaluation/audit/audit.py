@@ -106,7 +106,10 @@ class Audit:
 
     def _why(self) -> str:
         if self.failed_at is not None:
-            return "{} at {}".format(*self.failed_at)
+            test, stage = self.failed_at
+            failed = [each for each in self._tests() if self._outcomes(each) == Outcome.FAILED]
+            more = f" and {len(failed) - 1} more" if len(failed) > 1 else ""
+            return f"{test} at {stage}{more}"
         count = f"{len(self.passed)} test{'' if len(self.passed) == 1 else 's'}"
         if not self.missing:
             return count

@@ -43,7 +43,9 @@ def worst_of(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     for group in grouped.values():
         chosen = min(group, key=lambda finding: order.index(finding.outcome))
         if chosen.outcome is Outcome.PASSED and len(group) > 1:
-            said = f"{chosen.measured}, and likewise on {len(group) - 1} other stretches of bars"
+            others = len(group) - 1
+            stretches = "another stretch" if others == 1 else f"{others} other stretches"
+            said = f"{chosen.measured}, and likewise on {stretches} of bars"
             chosen = replace(chosen, measured=said)
         worst.append(chosen)
     return tuple(worst)

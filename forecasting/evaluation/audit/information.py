@@ -82,8 +82,8 @@ class Statistic:
 
     def __str__(self) -> str:
         return (
-            f"{self.name} at {self.horizon} bars {self.value:.3f} +- {self.estimate.error:.3f} "
-            f"(limit {self.limit:.2f})"
+            f"{self.name} at {self.horizon} bar{'s' if self.horizon > 1 else ''} {self.value:.3f} "
+            f"+- {self.estimate.error:.3f} (limit {self.limit:.2f})"
         )
 
 

@@ -143,7 +143,7 @@ def _mean_profiles(mean: Grid, labels: tuple[Grid, Grid, Grid], horizon: int) ->
     limit = LATER_LIMIT * horizon**0.5
     for axis, name in axes:
         own, later = (products(mean, label, axis=axis) for label in labels[1:])
-        of = f"{name} at {horizon} bars"
+        of = f"{name} at {_bars(horizon)}"
         found += _smallest(f"later label of {of}", [later - own], horizon, limit)
         if horizon == 1:  # a mean of many bars may honestly outlast them
             found += _smallest(f"no collapse of {of}", [own, later], horizon, COLLAPSE_LIMIT)
@@ -155,7 +155,7 @@ def _volatility_profile(
 ) -> list[Suspicion]:
     known = np.where(np.isfinite(volatility), volatility, np.nan)
     profile = [products(known, np.abs(label), axis=0, ranked=True) for label in labels]
-    return _spike(f"volatility at {horizon} bars", profile, horizon, SPIKE_LIMIT)
+    return _spike(f"volatility at {_bars(horizon)}", profile, horizon, SPIKE_LIMIT)
 
 
 def _spike(of: str, profile: list[Grid], horizon: int, limit: float) -> list[Suspicion]:
@@ -170,6 +170,10 @@ def _smallest(name: str, grids: list[Grid], horizon: int, limit: float) -> list[
     if not all(np.isfinite(each.error) for each in estimates):
         return []
     return [Suspicion(name, min(estimates, key=lambda each: each.value), limit)]
+
+
+def _bars(horizon: int) -> str:
+    return f"{horizon} bar{'s' if horizon > 1 else ''}"
 
 
 def _rank(values: Grid) -> Grid:

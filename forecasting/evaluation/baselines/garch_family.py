@@ -99,7 +99,7 @@ class GarchBaseline(Baseline):
         parameters: dict[str, Recursion] = {}
         steady, longest = [], max(sequences.horizons)
         for k, ticker in enumerate(sequences.panel.tickers):
-            known = _training_returns(sequences, rows, k, decay)
+            known = _training_moves(sequences, rows, k, decay)
             if len(known) >= MIN_RETURNS and known.std() > 0:
                 found = cls.recursion.fit(known, longest)
                 if found is None:
@@ -138,7 +138,7 @@ class GarchBaseline(Baseline):
         if absent:
             notes.append(
                 f"No {self.name} for {', '.join(absent)}: it was not fitted on them, for which it "
-                f"needs {MIN_RETURNS} bars of training with a variance."
+                f"needs {MIN_RETURNS} bars of training on which the price moves."
             )
         if steady := [ticker for ticker in tickers if ticker in self.steady]:
             notes.append(
@@ -190,12 +190,14 @@ def start_variance(log_return: Series) -> float:
     return float(np.mean(log_return[1 : WARM_UP + 1] ** 2))
 
 
-def _training_returns(
+def _training_moves(
     sequences: Sequences, rows: Bool[np.ndarray, " row"], ticker: int, decay: float
 ) -> Series:
-    """Returns of one ticker from its first training row to the last label of its training rows.
+    """Moves of one ticker from its first training row to the last label of its training rows.
 
     Where these are too few because it joined the universe late, those of before, which were public.
+    Returns of exactly zero are left out: where a price stands still for long, the likelihood grows
+    without bound as the variance falls, and what a search finds there hangs on its rounding.
     """
     own = sequences.rows(ticker)
     mine = rows[own]
@@ -204,11 +206,15 @@ def _training_returns(
     if mine.any():
         first = sequences.origin[own][mine].min()
         last = sequences.last_label[own][mine].max()
-        known = bars.log_return[(origins >= first) & (origins <= last)]
+        known = _moves(bars.log_return[(origins >= first) & (origins <= last)])
     if sequences.panel.member is None or len(known) >= MIN_RETURNS or not rows.any():
         return known
     warm = np.arange(len(origins)) >= look_back(sequences.variant) - 1
-    return bars.log_return[warm & (origins <= sequences.last_label[rows].max())]
+    return _moves(bars.log_return[warm & (origins <= sequences.last_label[rows].max())])
+
+
+def _moves(log_return: Series) -> Float[np.ndarray, " move"]:
+    return log_return[log_return != 0]
 
 
 def _return_scale(sequences: Sequences, parameters: dict[str, Recursion], decay: float) -> RowLaws:

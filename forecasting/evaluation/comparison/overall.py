@@ -56,10 +56,11 @@ def overall(losses: Losses, model: str, horizon: int) -> dict[str, Any]:
         horizon: Bars ahead of the forecasts.
 
     Returns:
-        verdict; n_rivals; n_beaten (in their own tests); best_rival (of the smallest mean loss) and
-        gain_over_best, standard_error, t, p, detectable of the test against it; spa_p (that some
-        rival is better, by luck); confidence_set (names, commas between; empty without a test) and
-        in_confidence_set (None without a test).
+        verdict; n_rivals; n_beaten (in their own tests); best_rival (of the smallest mean loss on
+        these very dates: nobody knew before which it would be, so the gain over it is too modest,
+        and its p no proof that it is better) and gain_over_best, standard_error, t, p, detectable
+        of the test against it; spa_p (that some rival is better, by luck); confidence_set (names,
+        commas between; empty without a test) and in_confidence_set (None without a test).
     """
     rivals = [name for name in losses if name != model]
     gains = np.column_stack([losses[name] - losses[model] for name in rivals])

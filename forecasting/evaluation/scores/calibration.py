@@ -16,12 +16,15 @@ from jaxtyping import Float
 from scipy import special
 
 from forecasting.evaluation.scores.cells import Cells
-from forecasting.evaluation.scores.date_test import DateTest, cell_test
+from forecasting.evaluation.scores.date_test import DateTest, cell_test, of_events
 from forecasting.evaluation.scores.own_bars import own_lag
 from forecasting.evaluation.scores.proper import LEVELS
 from forecasting.forecast.significance import least_dates
 
 Moments = tuple[DateTest, DateTest, DateTest]
+
+# The outer fifth of a normal law, beyond 1.28, makes two thirds of its variance.
+_OUTER = 0.2
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ def normal_moments(part: Cells, z: Float[np.ndarray, " cell"]) -> Moments:
         cell_test(values, part.date, part.horizon, expected)
         for values, expected in ((z, 0), (z**2, 1), (product, 0))
     )
-    return mean, square, lagged
+    return mean, of_events(square, part.horizon, _OUTER), lagged
 
 
 def normality_table(cells: Sequence[Cells], forecasters: Sequence[str]) -> pd.DataFrame:
@@ -89,7 +92,8 @@ def normality_table(cells: Sequence[Cells], forecasters: Sequence[str]) -> pd.Da
         higher than forecast), mean_t, variance (E z^2; above 1: intervals are too narrow),
         variance_t, dependence (E z z'), dependence_t, p (of all three, Bonferroni's: three times
         the least), impossible (cells that the law gave no probability; if any, no test is made) and
-        n_dates. t and p are NaN below `least_dates`.
+        n_dates. t and p are NaN below `least_dates`; variance_t and p where the outer fifth has too
+        few independent outcomes, see `of_events`.
     """
     rows = []
     for part in cells:
@@ -121,7 +125,8 @@ def coverage_table(cells: Sequence[Cells], forecasters: Sequence[str]) -> pd.Dat
     Returns:
         One row a horizon, forecaster and level: forecaster, horizon, level, coverage (share),
         standard_error (by date, see `date_test`), width (decimal log return), t and p (of coverage
-        = level; NaN below `least_dates`) and n_dates.
+        = level; NaN below `least_dates`, and where too few outcomes are expected outside, see
+        `of_events`) and n_dates.
     """
     rows = []
     for part in cells:
@@ -129,6 +134,7 @@ def coverage_table(cells: Sequence[Cells], forecasters: Sequence[str]) -> pd.Dat
             for level in LEVELS:
                 inside = part.scores[name][f"cover{round(100 * level)}"].to_numpy()
                 test = cell_test(inside, part.date, part.horizon, level)
+                test = of_events(test, part.horizon, level)
                 rows.append(
                     {
                         "forecaster": name,

@@ -95,12 +95,13 @@ def common_cells(
         known[:, ~np.isin(span.tickers, tickers)] = False
     covered = {f.name: known & f.law.known for f in forecasts}
     common: Grid = np.logical_and.reduce(list(covered.values()))
+    _require_outcomes(span, horizons, known)
     _require_cells(span, horizons, common, covered)
     proxy = variance_proxy(span, horizons, training)
     cells = [
         _score_horizon(common[:, :, j], j, returns, forecasts, proxy) for j in range(len(horizons))
     ]
-    return cells, _coverage_notes(common, covered)
+    return cells, _coverage_notes(span, common, covered)
 
 
 def _score_horizon(
@@ -124,6 +125,18 @@ def _score_horizon(
     )
 
 
+def _require_outcomes(span: Panel, horizons: tuple[int, ...], known: Grid) -> None:
+    """Refuse a span in which a longest outcome cannot become known, whoever forecasts."""
+    empty = ~known.any(axis=(0, 1))
+    if empty.any():
+        horizon = horizons[int(empty.argmax())]
+        raise DataError(
+            f"nothing to score at horizon {horizon}: the test span, {day(span.times[0])} to "
+            f"{day(span.times[-1])}, has {len(span.times)} of the {horizon + 1} bars in which an "
+            "outcome becomes known. Start earlier, end later, or use shorter horizons."
+        )
+
+
 def _require_cells(
     span: Panel, horizons: tuple[int, ...], common: Grid, covered: dict[str, Grid]
 ) -> None:
@@ -138,8 +151,15 @@ def _require_cells(
         )
 
 
-def _coverage_notes(common: Grid, covered: dict[str, Grid]) -> tuple[str, ...]:
-    """Name the forecasters that cover far fewer cells than the others do together."""
+def _coverage_notes(span: Panel, common: Grid, covered: dict[str, Grid]) -> tuple[str, ...]:
+    """Name the tickers that drop out, and who covers far fewer cells than the others together."""
+    anywhere = np.logical_or.reduce(list(covered.values())).any(axis=(0, 2))
+    lost = [
+        f"{span.tickers[k]} (no forecast of it by "
+        f"{', '.join(name for name, grid in covered.items() if not grid[:, k].any())})"
+        for k in np.flatnonzero(anywhere & ~common.any(axis=(0, 2)))
+    ]
+    dropped = (f"Not scored: {'; '.join(lost)}.",) if lost else ()
     total = int(np.logical_or.reduce(list(covered.values())).sum())
     narrow = [
         f"{name} covers {grid.sum() / total:.0%} of the {total} cells with a known outcome"
@@ -147,4 +167,4 @@ def _coverage_notes(common: Grid, covered: dict[str, Grid]) -> tuple[str, ...]:
         if grid.sum() < _NEARLY_ALL * total
     ]
     left = f"everything is scored on the {int(common.sum())} cells that all forecasters cover."
-    return (f"{'; '.join(narrow)}: {left}",) if narrow else ()
+    return (*dropped, f"{'; '.join(narrow)}: {left}") if narrow else dropped

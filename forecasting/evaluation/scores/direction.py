@@ -18,6 +18,7 @@ from forecasting.evaluation.scores.brier import Values, chance_of_rise, murphy, 
 from forecasting.evaluation.scores.cells import Cells
 from forecasting.evaluation.scores.date_means import date_means
 from forecasting.evaluation.scores.date_test import DateTest, cell_test, date_weights
+from forecasting.market.membership import of_members
 from forecasting.market.panel import Panel
 from forecasting.market.targets import future_log_returns
 
@@ -101,13 +102,14 @@ def up_rates(training: Panel, horizons: tuple[int, ...]) -> dict[int, float]:
     """Share of rises over the next h bars in a span: the base rate of later bars.
 
     Args:
-        training: Bars before the test span. Labels that end after its last bar take no part.
+        training: Bars before the test span. Labels that end after its last bar take no part, nor do
+            bars of no member: who joins later rose before it joined.
         horizons: Bars ahead.
 
     Returns:
         Horizon to mean over tickers first and dates second; NaN where no label ends in the span.
     """
-    returns, _ = future_log_returns(training, horizons)
+    returns = of_members(future_log_returns(training, horizons)[0], training.member)
     rates = {}
     for j, horizon in enumerate(horizons):
         at = np.nonzero(np.isfinite(returns[:, :, j]))

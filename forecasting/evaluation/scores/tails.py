@@ -14,7 +14,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from forecasting.evaluation.scores.cells import Cells
-from forecasting.evaluation.scores.date_test import cell_test
+from forecasting.evaluation.scores.date_test import cell_test, of_events
 from forecasting.evaluation.scores.hits import (
     HitTest,
     conditional_coverage,
@@ -61,7 +61,8 @@ def tail_table(
 ) -> pd.DataFrame:
     """Backtests of value at risk and expected shortfall.
 
-    The hit rate, Z_2 and the score are means over dates with their errors by date. The other tests
+    The hit rate, Z_2 and the score are means over dates with their errors by date; the first two
+    are not tested where too few independent hits are expected, see `of_events`. The other tests
     are made for every ticker, at every h-th of its bars so that labels do not overlap, and counted:
     by luck alone 5 % of them reject. Tickers of a market fall together, so these counts scatter
     more widely than independent ones would.
@@ -90,6 +91,7 @@ def _pooled(part: Cells, risk: Values, shortfall: Values, level: float) -> dict[
     y, date, horizon = part.returns, part.date, part.horizon
     rate = cell_test((y <= risk).astype(float), date, horizon, level)
     gap = cell_test(shortfall_gap(y, risk, shortfall, level), date, horizon)
+    rate, gap = (of_events(test, horizon, level) for test in (rate, gap))
     score = cell_test(fissler_ziegel(y, risk, shortfall, level), date, horizon)
     return {
         "hit_rate": rate.mean,

@@ -18,6 +18,7 @@ from jaxtyping import Float
 from forecasting.evaluation.scores.date_means import date_means
 from forecasting.market.features.bars import Bars
 from forecasting.market.features.history import ticker_bars
+from forecasting.market.membership import of_members
 from forecasting.market.panel import Panel
 from forecasting.market.sequences import VOLATILITY_DECAY
 from forecasting.market.targets import future_log_returns
@@ -54,8 +55,9 @@ def variance_proxy(
     Args:
         span: Bars that are scored.
         horizons: Bars ahead.
-        training: Bars before them, on which the scale of the proxy is measured, dates before
-            tickers; None, or bars too few for a label, leaves it unscaled, and the name says so.
+        training: Bars before them, on which the scale of the proxy is measured on members,
+            dates before tickers; None, or bars too few for a label, leaves it unscaled, and the
+            name says so.
     """
     kind = _kind(span)
     values = _summed(span, horizons, kind)
@@ -69,6 +71,12 @@ def variance_proxy(
 
 
 def _kind(panel: Panel) -> str:
+    """The best kind that every ticker with a bar allows: one that is gone, or yet to come, is none.
+
+    Without any bar it does not matter: there is nothing to sum.
+    """
+    traded = np.flatnonzero(panel.mask.any(axis=0))
+    panel = panel.select([panel.tickers[k] for k in traded]) if len(traded) else panel
     if panel.has("open", "close", "realized_variance"):
         return REALISED
     return RANGE if panel.has("open", "high", "low", "close") else SQUARED
@@ -79,8 +87,8 @@ def _summed(panel: Panel, horizons: tuple[int, ...], kind: str) -> Grid:
     if kind == SQUARED:
         return future_log_returns(panel, horizons)[0] ** 2
     sums = np.full((*panel.mask.shape, len(horizons)), np.nan)
-    for k in range(len(panel.tickers)):
-        rows, bars = ticker_bars(panel, k, VOLATILITY_DECAY)
+    for k in np.flatnonzero(panel.mask.any(axis=0)):
+        rows, bars = ticker_bars(panel, int(k), VOLATILITY_DECAY)
         variance = _of_bar(bars, kind)
         for j, h in enumerate(horizons):
             if len(rows) > h:
@@ -98,7 +106,7 @@ def _scales(training: Panel | None, horizons: tuple[int, ...], kind: str) -> lis
     """Mean squared return over mean proxy of each horizon; NaN where nothing tells."""
     if training is None or _kind(training) != kind:
         return [np.nan] * len(horizons)
-    squares = future_log_returns(training, horizons)[0] ** 2
+    squares = of_members(future_log_returns(training, horizons)[0] ** 2, training.member)
     proxies = _summed(training, horizons, kind)
     scales = []
     for j in range(len(horizons)):

@@ -99,7 +99,8 @@ def audit(
     chosen = [(name, test) for name, test in _tests(structure, statistics) if name in tests]
     findings = run_tests(chosen, progress)
     made = conclude(
-        f"{model.name} on {len(prices.tickers)} tickers of {prices.source}",
+        f"{model.name} on {len(prices.tickers)} ticker{'s' if len(prices.tickers) > 1 else ''} of "
+        f"{prices.source}",
         findings,
         TESTS,
         prices,

@@ -22,6 +22,7 @@ from forecasting.evaluation.audit.future_perturbation import (
     future_perturbation,
 )
 from forecasting.evaluation.audit.information import INFORMATION_ALARM, feature_alarm
+from forecasting.evaluation.audit.other_prices import OTHER_PRICES, other_prices
 from forecasting.evaluation.audit.panel_independence import PANEL_INDEPENDENCE, panel_independence
 from forecasting.evaluation.audit.stage import Stage
 from forecasting.evaluation.audit.truncation import TRUNCATION, truncation
@@ -47,6 +48,7 @@ HINTS = {
     TRUNCATION: "see e.g. whole-sample means and deviations, or filling backwards",
     WARM_UP_SENSITIVITY: "see e.g. cumulative sums and means since the first bar",
     PANEL_INDEPENDENCE: "if it means to look at other tickers, add a line MARKET = True",
+    OTHER_PRICES: "see e.g. a file that it opens, or what it keeps between calls",
     INFORMATION_ALARM: "see e.g. a column that is, or contains, the return to be forecast",
 }
 """Where to look first."""
@@ -54,6 +56,8 @@ HINTS = {
 # A bar that the audit cuts at lies behind as many bars as common features look back.
 _NEEDED = 260
 _CUTS = 6
+_EVERYWHERE = 40
+_FEATURES = ("features", "features(panel)")
 _LEAST_HISTORY = 32
 
 
@@ -70,17 +74,24 @@ def audit_features(path: Path, prices: Panel, *, progress: Progress | None = Non
         DataError: The prices are too short.
     """
     started = time.perf_counter()
-    function = load_function(path, "features", "features(panel)")
+    function = load_function(path, *_FEATURES)
     looks_around = bool(function.__globals__.get("MARKET", False))
     stage = Stage(
         "features(panel)",
-        lambda panel: _features(path, function, panel),
+        # The file is run anew for each panel: what it kept of another one is gone.
+        lambda panel: _features(path, load_function(path, *_FEATURES), panel),
         per_ticker=not looks_around,
         market="MARKET = True" if looks_around else "",
     )
     _require_values(path, stage.compute(prices))
-    findings = run_tests(list(_tests(lambda _: stage, prices)), progress)
-    return conclude(f"features of {path.name}", _hinted(findings), USER_TESTS, prices, started)
+    tests: list[tuple[str, Test]] = [
+        (FUTURE_PERTURBATION, lambda: _everywhere(stage, prices)),
+        *_tests(lambda _: stage, prices),
+        (OTHER_PRICES, lambda: (other_prices(stage.compute, prices, stage=stage.name),)),
+    ]
+    findings = worst_of(run_tests(tests, progress))
+    compulsory = (*USER_TESTS, OTHER_PRICES)
+    return conclude(f"features of {path.name}", _hinted(findings), compulsory, prices, started)
 
 
 def audit_strategy(strategy: str, prices: Panel, *, progress: Progress | None = None) -> Audit:
@@ -143,6 +154,16 @@ def _tests(stage_on: Callable[[Panel], Stage], prices: Panel) -> Sequence[tuple[
         (PANEL_INDEPENDENCE, lambda: panel_independence([stage], panel)),
         (INFORMATION_ALARM, lambda: (_alarm(stage_on(prices), prices),)),
     )
+
+
+def _everywhere(stage: Stage, prices: Panel) -> tuple[Finding, ...]:
+    """The future of many bars of the whole history: a leak may show on some days only."""
+    n_bars = len(prices.times)
+    low = min(_LEAST_HISTORY, n_bars // 2)
+    cuts = np.random.default_rng(0).choice(
+        np.arange(low, n_bars - 1), min(_EVERYWHERE, n_bars - 1 - low), replace=False
+    )
+    return future_perturbation([replace(stage, futures=("noise",))], prices, np.sort(cuts).tolist())
 
 
 def _alarm(stage: Stage, prices: Panel) -> Finding:

@@ -72,10 +72,10 @@ class FoldTask:
         return fold / self.recipe.name / f"seed-{self.recipe.training.seed}"
 
     def identity(self, prices: Panel) -> str:
-        """Hash of all that decides the result: recipe, fold, forecaster, prices to its end."""
+        """Hash of what decides the result: recipe, fold, forecaster, prices to its end, code."""
         seen = prices.at(slice(0, self.fold.test_end))
         recipe = self.recipe.model_dump(mode="json")
-        named = [recipe, asdict(self.fold), self.baseline, seen.vintage]
+        named = [recipe, asdict(self.fold), self.baseline, seen.vintage, provenance()]
         return hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()
 
 

@@ -72,4 +72,4 @@ def test_the_worst_of_several_stretches_counts():
     again = Finding("future perturbation", "network", Outcome.PASSED, "fine")
     assert worst_of([again, FAILED, again]) == (FAILED,)
     [both] = worst_of([again, again])
-    assert both.measured == "fine, and likewise on 1 other stretches of bars"
+    assert both.measured == "fine, and likewise on another stretch of bars"

@@ -205,3 +205,15 @@ def test_carried_state_is_compared_with_the_whole_history(panel):
     found = carried_state(whole, lagged, panel)
     assert (found.stage, found.outcome) == ("carried state", "FAILED")
     assert "memory" in found.measured
+
+
+def test_a_leak_of_a_ratio_of_columns_is_found_by_noise_alone() -> None:
+    market = simulate("volatility", 3, 400, 5)
+
+    def tomorrow(panel: Panel) -> np.ndarray:
+        ratio = np.log(panel.column("close") / panel.column("open"))
+        return np.vstack([ratio[1:], ratio[-1:]])
+
+    stage = Stage("features", tomorrow, per_ticker=True, futures=("noise",))
+    [finding] = future_perturbation([stage], market, (250,))
+    assert finding.outcome is Outcome.FAILED

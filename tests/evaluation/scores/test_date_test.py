@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from forecasting.evaluation.scores.date_means import date_means
-from forecasting.evaluation.scores.date_test import cell_test, date_test, date_weights
+from forecasting.evaluation.scores.date_test import cell_test, date_test, date_weights, of_events
 from forecasting.evaluation.scores.own_bars import own_lag, own_order, own_sequences
 from forecasting.forecast.significance import least_dates, standard_error
 
@@ -41,6 +41,21 @@ def test_dates_that_agree_are_no_evidence_however_many() -> None:
     test = date_test(np.full(500, 0.3), 1)
     assert np.isnan([test.t, test.p]).all()
     assert test.standard_error == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("share", "horizon", "least"), [(0.01, 1, 500), (0.95, 1, 100), (0.05, 21, 2_100)]
+)
+def test_a_share_is_tested_only_where_five_independent_events_are_expected(
+    share: float, horizon: int, least: int
+) -> None:
+    hits = (np.arange(least) % 7 == 0).astype(float)
+    enough, few = (
+        of_events(date_test(each, horizon, share), horizon, share) for each in (hits, hits[1:])
+    )
+    assert np.isfinite([enough.t, enough.p]).all()
+    assert few.mean == hits[1:].mean()
+    assert np.isnan([few.t, few.p]).all()
 
 
 def test_an_infinite_cell_leaves_nothing_to_be_said() -> None:

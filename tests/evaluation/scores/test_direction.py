@@ -1,5 +1,7 @@
 """Calls up or down: Pesaran and Timmermann's formula, its panel twin's size, and the base rate."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from evaluation.conftest import panel_of
@@ -94,3 +96,13 @@ def test_up_rates_use_only_labels_that_end_in_the_span() -> None:
     sums = np.lib.stride_tricks.sliding_window_view(steps, 5, axis=0).sum(axis=-1)
     assert rates[5] == pytest.approx((sums > 0).mean())
     assert np.isnan(rates[400])
+
+
+def test_up_rates_leave_out_what_a_ticker_did_before_it_was_a_member() -> None:
+    steps = np.full((200, 2), -0.01)
+    steps[:100, 1] = 0.01
+    member = np.ones((201, 2), dtype=bool)
+    member[:100, 1] = False
+    panel = panel_of(steps)
+    assert up_rates(panel, (1,))[1] == pytest.approx(0.25)
+    assert up_rates(replace(panel, member=member), (1,))[1] == 0.0

@@ -92,7 +92,7 @@ def test_other_horizons_and_no_forecasts_are_refused(prices: Panel) -> None:
 
 def test_a_span_shorter_than_the_horizon_is_refused(prices: Panel) -> None:
     span = prices.at(slice(0, 4))
-    with pytest.raises(DataError, match="nothing to score at 5 bars ahead"):
+    with pytest.raises(DataError, match="nothing to score at horizon 5"):
         common_cells(span, [forecast_of(prices).between(None, span.times[-1])])
 
 

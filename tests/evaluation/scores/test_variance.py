@@ -149,6 +149,20 @@ def test_scale_comes_from_the_training_bars_alone(prices: Panel) -> None:
     )
 
 
+@pytest.mark.parametrize("bars", [slice(0, 400), slice(400, None)], ids=["yet to come", "gone"])
+def test_a_ticker_without_bars_does_not_take_the_ranges_from_the_others(
+    prices: Panel, bars: slice
+) -> None:
+    values = prices.values.copy()
+    values[bars, 0] = np.nan
+    panel = replace(prices, values=values)
+    found = variance_proxy(panel.at(slice(400, None)), (1, 5), panel.at(slice(400)))
+    assert all(name.startswith("range variance + overnight, x ") for name in found.names)
+    plain = variance_proxy(prices.at(slice(400, None)), (1, 5))
+    ratio = found.values[:, 1:] / plain.values[:, 1:]
+    np.testing.assert_allclose(ratio[:100], np.broadcast_to(ratio[0], ratio[:100].shape))
+
+
 def closes(panel: Panel) -> Panel:
     """The panel of a source that has adjusted closes alone."""
     frames = {

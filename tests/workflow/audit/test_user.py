@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from forecasting.errors import ConfigError, DataError
@@ -119,3 +120,46 @@ def test_a_peeking_strategy_is_named(strategies, market):
     made = audit_strategy(str(strategies / "peek.py"), market)
     assert made.failed_at == ("future perturbation", "strategy orders")
     assert "looks ahead" in made.findings[0].measured
+
+
+RARE = """
+def features(panel):
+    r = returns(panel)
+    weekday = pd.DatetimeIndex(panel.times).day_of_week
+    r.loc[weekday != 0] = 0.0
+    r.iloc[:, 1:] = 0.0
+    return 0.03 * r.shift(-1).fillna(0.0) + returns(panel)
+"""
+CACHED = """
+KEPT = []
+
+def features(panel):
+    KEPT.append(np.log(panel.column("adj_close")))
+    ahead = np.vstack([np.diff(KEPT[0], axis=0), np.zeros(KEPT[0].shape[1])])
+    return (ahead[: len(panel.times), : len(panel.tickers)] + 0 * panel.column("adj_close"))
+"""
+
+
+def test_a_leak_that_shows_on_some_days_of_one_ticker_is_found(write, market):
+    assert failed(audit_features(write(RARE), market))[0] == "future perturbation"
+
+
+def test_what_a_file_keeps_between_calls_hides_nothing(write, market):
+    assert failed(audit_features(write(CACHED), market))[0] == "future perturbation"
+
+
+def test_a_weak_leak_from_a_file_is_found(write, tmp_path):
+    market = simulate("leverage", 8, 3_000, 0)
+    kept = tmp_path / "prices.npy"
+    np.save(kept, np.log(market.column("adj_close")))
+    text = f"""
+FILE, TIMES, TICKERS = {str(kept)!r}, {market.times.astype("int64").tolist()}, {market.tickers}
+
+def features(panel):
+    path = np.load(FILE)
+    ahead = np.vstack([np.diff(path, axis=0), np.zeros(path.shape[1])])
+    rows = np.searchsorted(TIMES, panel.times.astype("int64"))
+    columns = [TICKERS.index(name) for name in panel.tickers]
+    return 0.05 * ahead[rows][:, columns] + returns(panel).rolling(5).mean()
+"""
+    assert failed(audit_features(write(text), market)) == ["other prices"]
