@@ -14,6 +14,10 @@ if TYPE_CHECKING:  # slow to import
 Say = Callable[[str, int, int], None]
 
 
+_NAMED = 2
+"""Stages that are named one by one."""
+
+
 def audit(
     model: Annotated[
         str | None,
@@ -109,23 +113,36 @@ def _of_strategy(strategy: str, prices: str, reading: dict[str, Any], say: Say) 
 
 
 def _print(made: "Audit") -> None:
-    """The headline, a row a finding, and what was measured: failures first, then the rest."""
+    """The headline, a row a test and outcome, and what was measured: failures first."""
     from forecasting.cli.printing import print_notes, print_rows, print_text
 
     print_text(made.headline)
     print_text(f"{made.subject}, {made.seconds:g} s")
     print()
-    rows = [(each.test, each.stage, each.outcome.value) for each in made.findings]
-    print_rows(("test", "stage", "outcome"), rows)
+    stages: dict[tuple[str, str], list[str]] = {}
+    for each in made.findings:
+        stages.setdefault((each.test, each.outcome.value), []).append(each.stage)
+    rows = [
+        (test, ", ".join(of) if len(of) <= _NAMED else f"{len(of)} stages", outcome)
+        for (test, outcome), of in stages.items()
+    ]
+    print_rows(("test", "stages", "outcome"), rows)
     print()
     print_notes(_measured(made))
 
 
 def _measured(made: "Audit") -> list[str]:
-    """A note for all stages of a test of which the same was measured; those that failed first."""
+    """A note for all stages of a test of which the same was measured; those that failed first.
+
+    What many stages passed alike needs none: it stands in the model's `audit.md` and in `--json`.
+    """
     stages: dict[tuple[bool, str, str], list[str]] = {}
     for each in made.findings:
         passed = each.outcome.value == "PASSED"
         stages.setdefault((passed, each.test, each.measured.rstrip(".")), []).append(each.stage)
     ordered = sorted(stages.items(), key=lambda item: item[0][0])
-    return [f"{test} ({', '.join(of)}): {said}." for (_, test, said), of in ordered]
+    return [
+        f"{test} ({', '.join(of)}): {said}."
+        for (passed, test, said), of in ordered
+        if not passed or len(of) <= _NAMED
+    ]

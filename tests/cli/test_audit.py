@@ -6,6 +6,8 @@ import shutil
 import pytest
 from cli.command import USAGE
 
+from forecasting.workflow.audit import audit as module
+
 SHIFTED = """
 import numpy as np
 
@@ -48,6 +50,16 @@ def test_a_model_is_stamped(forecasting, model, price_file):
     judged = forecasting("evaluate", model, "--prices", price_file, "--no-track")
     headline = json.loads((model / "audit.json").read_text())["headline"]
     assert judged.out.replace("\n", " ").startswith(headline)
+
+
+def test_a_quick_audit_does_not_replace_a_stamp_that_has_passed(
+    forecasting, model, price_file, monkeypatch
+):
+    monkeypatch.setattr(module, "read_stamp", lambda folder: "LEAK AUDIT: PASSED (10 tests, ...)")
+    before = sorted(path.name for path in model.iterdir())
+    plain = ("--quick", "--no-track", "--strategy", "equal_weight")
+    assert forecasting("audit", model, "--prices", price_file, *plain).code == 0
+    assert sorted(path.name for path in model.iterdir()) == before
 
 
 def test_a_users_features(forecasting, features, price_file):

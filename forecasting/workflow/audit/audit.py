@@ -31,7 +31,12 @@ from forecasting.evaluation.audit.planted_market import PLANTED_MARKET
 from forecasting.evaluation.audit.truncation import TRUNCATION
 from forecasting.evaluation.audit.vintages import VINTAGE
 from forecasting.evaluation.audit.warm_up import WARM_UP_SENSITIVITY
-from forecasting.forecaster.audit_stamp import settings_digest, weights_digest, write_stamp
+from forecasting.forecaster.audit_stamp import (
+    read_stamp,
+    settings_digest,
+    weights_digest,
+    write_stamp,
+)
 from forecasting.forecaster.holdout import before
 from forecasting.forecaster.network_forecaster import NetworkForecaster
 from forecasting.market.panel import Panel
@@ -78,7 +83,8 @@ def audit(
         model: A trained model.
         prices: From before its test span into it; none of a sealed hold-out is looked at.
         strategy: Whose orders are looked at: a name or a Python file; all built-in ones by default.
-        tests: Which of `TESTS`; without one of them the audit cannot pass.
+        tests: Which of `TESTS`; without one of them the audit cannot pass, nor does it replace
+            the stamp of one that has.
         track: Also log the result to the model's MLflow run.
         progress: Called before each test and at the end.
 
@@ -107,7 +113,7 @@ def audit(
         started,
         model.folder,
     )
-    if model.folder is not None:
+    if model.folder is not None and not _keeps_stamp(model.folder, made):
         files = write_stamp(model.folder, made.to_dict(), audit_text(made))
         if track:
             failures = sum(finding.outcome is Outcome.FAILED for finding in made.findings)
@@ -115,6 +121,12 @@ def audit(
             metrics = {"audit_failures": float(failures), "audit_passed": float(passed)}
             track_results(model, metrics, files=files)
     return made
+
+
+def _keeps_stamp(folder: Path, made: Audit) -> bool:
+    """Whether the folder has passed before, and this audit made too few tests to say otherwise."""
+    passed = read_stamp(folder).startswith(f"LEAK AUDIT: {Outcome.PASSED.value}")
+    return passed and made.outcome is Outcome.NOT_RUN
 
 
 def run_tests(
