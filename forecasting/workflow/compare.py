@@ -11,12 +11,10 @@ import pandas as pd
 
 from forecasting import paths
 from forecasting.config import Recipe, load_recipe
-from forecasting.evaluation.baselines import EwmaT
 from forecasting.evaluation.baselines.registry import forecast_baselines
 from forecasting.evaluation.scores.cells import Cells, common_cells
 from forecasting.forecast.forecast import Forecast
 from forecasting.forecast.mixture import Mixture
-from forecasting.forecast.significance import least_dates
 from forecasting.forecaster.holdout import seal
 from forecasting.forecaster.network_forecaster import NetworkForecaster, load_forecaster
 from forecasting.market.panel import Panel, day, start_of
@@ -27,11 +25,13 @@ from forecasting.workflow.comparison import (
     Comparison,
     ensemble_table,
     gain_table,
+    notes_on_tests,
     seed_table,
     standing_table,
 )
 from forecasting.workflow.comparison_looks import count_comparison
-from forecasting.workflow.comparison_run import log_comparison, open_comparison
+from forecasting.workflow.comparison_run import log_comparison
+from forecasting.workflow.parent_run import open_parent_run
 from forecasting.workflow.trainings import Entrant, Progress, enter, require_comparable, train_all
 
 
@@ -79,7 +79,7 @@ def compare(
         say(f"speed of {recipe.name}")
         entrants.append(enter(recipe, prices, folder, tuple(range(seeds)), resume=resume))
     unfinished = [(entrant, seed) for entrant in entrants for seed in entrant.unfinished()]
-    with open_comparison(folder, resume=resume) as run:
+    with open_parent_run("comparison", folder, resume=resume) as run:
         train_all(unfinished, prices, run.run_id, say)
         models = {
             entrant.recipe.name: [load_forecaster(entrant.place(seed)) for seed in entrant.seeds]
@@ -236,15 +236,5 @@ def _notes(
             "forecast (their ensemble stands apart). The tests hold the seeds fixed: a gain that "
             "is small beside the spread over seeds may be the seeds' luck, whatever its verdict."
         )
-    notes += [
-        f"No test at {part.horizon} bars ahead: {part.n_dates} dates, expected at least "
-        f"{least_dates(part.horizon)}."
-        for part in cells
-        if part.n_dates < least_dates(part.horizon)
-    ]
-    others = gains[gains["forecaster"] != EwmaT.name]  # its test is the reference's, mirrored
-    tests = int(gains["p"].notna().sum() + others["reference_p"].notna().sum())
-    tests += int(ensembles["p"].notna().sum())
-    luck = f"about 2.5 % of them ({0.025 * tests:.1f}) would say BEATS by luck alone."
     universe = [] if prices.member is None else [survivorship(prices.between(start))]
-    return [*universe, *notes, f"{tests} verdicts at two-sided 5 %: {luck}"]
+    return [*universe, *notes, *notes_on_tests(cells, gains, ensembles)]

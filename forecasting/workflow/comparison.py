@@ -13,6 +13,7 @@ from forecasting.evaluation.comparison.diebold_mariano import diebold_mariano
 from forecasting.evaluation.comparison.overall import overall
 from forecasting.evaluation.evaluation import records
 from forecasting.evaluation.scores.cells import Cells
+from forecasting.forecast.significance import least_dates
 from forecasting.market.panel import day
 
 _ENSEMBLE = (
@@ -212,3 +213,20 @@ def _test(
         return {"gain": np.nan, "t": np.nan, "p": np.nan, "verdict": ""}
     found = diebold_mariano(losses[rival] - losses[name], horizon)
     return {"gain": found.gain, "t": found.t, "p": found.p, "verdict": str(found.verdict)}
+
+
+def notes_on_tests(
+    cells: Sequence[Cells], gains: pd.DataFrame, ensembles: pd.DataFrame
+) -> list[str]:
+    """Which tests were not possible, and how many verdicts luck would give."""
+    notes = [
+        f"No test at {part.horizon} bars ahead: {part.n_dates} dates, expected at least "
+        f"{least_dates(part.horizon)}."
+        for part in cells
+        if part.n_dates < least_dates(part.horizon)
+    ]
+    others = gains[gains["forecaster"] != EwmaT.name]  # its test is the reference's, mirrored
+    tests = int(gains["p"].notna().sum() + others["reference_p"].notna().sum())
+    tests += int(ensembles["p"].notna().sum())
+    luck = f"about 2.5 % of them ({0.025 * tests:.1f}) would say BEATS by luck alone."
+    return [*notes, f"{tests} verdicts at two-sided 5 %: {luck}"]

@@ -1,30 +1,10 @@
 """A comparison in MLflow: one run, with those of its trainings below it."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 from forecasting.forecaster.network_forecaster import NetworkForecaster
 from forecasting.training.tracking import Run, open_run
 from forecasting.workflow.comparison import Comparison
-
-# Names the run of the comparison whose trainings lie in the folder.
-_NOTE = "comparison_run"
-
-
-@contextmanager
-def open_comparison(folder: Path, *, resume: bool) -> Iterator[Run]:
-    """Open a new run for the comparison in a folder, or on `resume` the one that it had.
-
-    Raises:
-        TrackingError: The store cannot be reached.
-    """
-    note = folder / _NOTE
-    known = note.read_text(encoding="utf-8").strip() if resume and note.is_file() else None
-    with open_run("compare", known) as run:
-        folder.mkdir(parents=True, exist_ok=True)
-        note.write_text(run.run_id, encoding="utf-8")
-        yield run
 
 
 def log_comparison(

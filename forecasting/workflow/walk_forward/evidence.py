@@ -9,10 +9,8 @@ import numpy as np
 import pandas as pd
 
 from forecasting.config import Recipe
-from forecasting.evaluation.baselines import EwmaT
 from forecasting.evaluation.scores.cells import Cells, common_cells
 from forecasting.forecast.forecast import Forecast
-from forecasting.forecast.significance import least_dates
 from forecasting.market.folds.audit import FoldAudit
 from forecasting.market.folds.fold import Fold
 from forecasting.market.folds.walk_forward import WalkForwardSettings
@@ -21,6 +19,7 @@ from forecasting.market.survivorship import survivorship
 from forecasting.workflow.comparison import (
     ensemble_table,
     gain_table,
+    notes_on_tests,
     seed_table,
     standing_table,
 )
@@ -118,7 +117,7 @@ def conclude(evidence: Evidence, recipes: Sequence[Recipe], notes: Sequence[str]
         *notes,
         *_protocol(evidence, seeds),
         *said,
-        *_tests(cells, gains, ensembles),
+        *notes_on_tests(cells, gains, ensembles),
         *(f"{r.name}: {doubt}" for r in recipes for doubt in r.network.doubts()),
         *gaps,
         *(note for forecast in forecasts.values() for note in forecast.notes),
@@ -218,18 +217,3 @@ def _protocol(evidence: Evidence, seeds: tuple[int, ...]) -> list[str]:
             "the spread over seeds may be the seeds' luck, whatever its verdict."
         )
     return notes
-
-
-def _tests(cells: Sequence[Cells], gains: pd.DataFrame, ensembles: pd.DataFrame) -> list[str]:
-    """Which tests were not possible, and how many verdicts luck would give."""
-    notes = [
-        f"No test at {part.horizon} bars ahead: {part.n_dates} dates, expected at least "
-        f"{least_dates(part.horizon)}."
-        for part in cells
-        if part.n_dates < least_dates(part.horizon)
-    ]
-    others = gains[gains["forecaster"] != EwmaT.name]  # its test is the reference's, mirrored
-    tests = int(gains["p"].notna().sum() + others["reference_p"].notna().sum())
-    tests += int(ensembles["p"].notna().sum())
-    luck = f"about 2.5 % of them ({0.025 * tests:.1f}) would say BEATS by luck alone."
-    return [*notes, f"{tests} verdicts at two-sided 5 %: {luck}"]

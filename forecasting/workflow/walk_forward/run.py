@@ -3,8 +3,6 @@
 All are made by the process that was asked for the walk-forward; workers know nothing of the store.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,24 +11,6 @@ from forecasting.training.tracking import Run, open_run
 from forecasting.workflow.walk_forward.files import read_result, seconds
 from forecasting.workflow.walk_forward.outcome import WalkForward
 from forecasting.workflow.walk_forward.task import FoldTask
-
-# Names the run of the walk-forward whose folds lie in the folder.
-_NOTE = "walk_forward_run"
-
-
-@contextmanager
-def open_walk_forward(folder: Path, *, resume: bool) -> Iterator[Run]:
-    """Open a new run for the walk-forward in a folder, or on `resume` the one that it had.
-
-    Raises:
-        TrackingError: The store cannot be reached.
-    """
-    note = folder / _NOTE
-    known = note.read_text(encoding="utf-8").strip() if resume and note.is_file() else None
-    with open_run("walk-forward", known) as run:
-        folder.mkdir(parents=True, exist_ok=True)
-        note.write_text(run.run_id, encoding="utf-8")
-        yield run
 
 
 def log_task(

@@ -13,6 +13,7 @@ from forecasting.market.panel import Panel, day
 from forecasting.training.examples import choose_recipe
 from forecasting.training.tracking import Run
 from forecasting.training.trial_ledger import TrialRun, open_trial
+from forecasting.workflow.parent_run import open_parent_run
 from forecasting.workflow.walk_forward.evidence import Evidence, conclude
 from forecasting.workflow.walk_forward.files import read_result
 from forecasting.workflow.walk_forward.outcome import WalkForward
@@ -24,7 +25,7 @@ from forecasting.workflow.walk_forward.plan import (
     require_free,
 )
 from forecasting.workflow.walk_forward.pool import run_tasks
-from forecasting.workflow.walk_forward.run import log_task, log_walk_forward, open_walk_forward
+from forecasting.workflow.walk_forward.run import log_task, log_walk_forward
 
 FoldProgress = Callable[[str, int, int], None]
 """Called with a few words, how many tasks are done, and how many there are."""
@@ -83,7 +84,7 @@ def walk_forward(
     require_free(tasks, place, resume=resume)
     waiting = [task for task in tasks if read_result(task, seen, place) is None]
     tested = seen.at(slice(cut[0].test_start, None))
-    with open_walk_forward(place, resume=resume) as run, ExitStack() as stack:
+    with open_parent_run("walk_forward", place, resume=resume) as run, ExitStack() as stack:
         looks = [
             stack.enter_context(_look(recipe, folds, seeds, tested, run)) for recipe in compared
         ]
