@@ -97,6 +97,19 @@ TINY = (
 )
 
 
+FASTEST = (
+    "network.hidden_size=8",
+    "network.mamba_d_state=4",
+    "network.sliding_window=16",
+    "training.context_length=32",
+    "training.batch_size=4",
+    "training.max_steps=4",
+    "training.validate_every=2",
+    "training.warmup_steps=1",
+)
+"""A training so short that a test can make many."""
+
+
 @pytest.fixture(scope="session")
 def untouched_home(tmp_path_factory: pytest.TempPathFactory, prices: Panel) -> Path:
     """The home in which the tiny model was trained, as it was then: copy it."""

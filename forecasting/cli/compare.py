@@ -36,16 +36,11 @@ def compare(
     tickers: options.Tickers = None,
     prices: options.Prices = "sample",
     seeds: Annotated[int, typer.Option(help="Trainings a recipe.", min=1, max=100)] = 3,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Change every recipe: section.key=value. Repeatable."),
-    ] = None,
+    set_: options.EveryRecipe = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the trained models; runs/compare by default.")
     ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Keep what --out has finished, and continue.")
-    ] = False,
+    resume: options.ResumeOut = False,
     start: options.Start = None,
     end: options.End = None,
     missing: options.Missing = "error",

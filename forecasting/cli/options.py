@@ -92,6 +92,13 @@ Universe = Annotated[
         "are today's survivors."
     ),
 ]
+EveryRecipe = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Change every recipe: section.key=value. Repeatable."),
+]
+ResumeOut = Annotated[
+    bool, typer.Option("--resume", help="Keep what --out has finished, and continue.")
+]
 Start = Annotated[str | None, typer.Option(help="First day, YYYY-MM-DD.", callback=check_date)]
 TestStart = Annotated[
     str | None,

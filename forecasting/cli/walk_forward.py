@@ -81,19 +81,14 @@ def walk_forward(
         ),
     ] = "0.2",
     seeds: Annotated[int, typer.Option(help="Trainings a recipe and fold.", min=1, max=100)] = 3,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Change every recipe: section.key=value. Repeatable."),
-    ] = None,
+    set_: options.EveryRecipe = None,
     workers: Annotated[
         int, typer.Option(help="Processes; any number gives the same bytes.", min=1, max=256)
     ] = 1,
     out: Annotated[
         Path | None, typer.Option(help="Folder of models and results; runs/walk-forward.")
     ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Keep what --out has finished, and continue.")
-    ] = False,
+    resume: options.ResumeOut = False,
     end: options.End = None,
     missing: options.Missing = "error",
     quarantine: options.Quarantine = None,

@@ -56,10 +56,10 @@ def test_a_quick_audit_does_not_replace_a_stamp_that_has_passed(
     forecasting, model, price_file, monkeypatch
 ):
     monkeypatch.setattr(module, "read_stamp", lambda folder: "LEAK AUDIT: PASSED (10 tests, ...)")
-    before = sorted(path.name for path in model.iterdir())
+    (model / "audit.json").write_text("as it was")
     plain = ("--quick", "--no-track", "--strategy", "equal_weight")
     assert forecasting("audit", model, "--prices", price_file, *plain).code == 0
-    assert sorted(path.name for path in model.iterdir()) == before
+    assert (model / "audit.json").read_text() == "as it was"
 
 
 def test_a_users_features(forecasting, features, price_file):

@@ -3,24 +3,12 @@ from pathlib import Path
 
 import pytest
 from cli.command import USAGE, Command
+from conftest import FASTEST
 
 from forecasting.evaluation.baselines.ewma import EwmaT
 from forecasting.workflow.walk_forward import plan, pool
 
-SETTINGS = [
-    word
-    for setting in (
-        "network.hidden_size=8",
-        "network.mamba_d_state=4",
-        "network.sliding_window=16",
-        "training.context_length=32",
-        "training.batch_size=4",
-        "training.max_steps=4",
-        "training.validate_every=2",
-        "training.warmup_steps=1",
-    )
-    for word in ("--set", setting)
-]
+SETTINGS = [word for setting in FASTEST for word in ("--set", setting)]
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from conftest import FASTEST
 
 import forecasting as fc
 from forecasting.config import load_recipe
@@ -28,16 +29,6 @@ from forecasting.workflow.throughput import training_rate
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 RECIPES = ("jamba-tiny", "gru-twin")
-SETTINGS = (
-    "network.hidden_size=8",
-    "network.mamba_d_state=4",
-    "network.sliding_window=16",
-    "training.context_length=32",
-    "training.batch_size=4",
-    "training.max_steps=4",
-    "training.validate_every=2",
-    "training.warmup_steps=1",
-)
 BASELINES = tuple(kind.name for kind in registry.BASELINES)
 ENSEMBLES = tuple(f"{recipe} ensemble of 2" for recipe in RECIPES)
 
@@ -49,7 +40,7 @@ def compared(prices: Panel, tmp_path_factory) -> tuple[Comparison, Path, list[st
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FORECASTING_HOME", str(home))
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        made = fc.compare(prices, RECIPES, seeds=2, overrides=SETTINGS, progress=words.append)
+        made = fc.compare(prices, RECIPES, seeds=2, overrides=FASTEST, progress=words.append)
     return made, home, words
 
 
@@ -82,7 +73,7 @@ def copy(compared, comparison_home: Path, tmp_path: Path) -> Path:
 
 
 def resumed(prices: Panel, out: Path, **options) -> Comparison:
-    asked = {"recipes": RECIPES, "seeds": 2, "overrides": SETTINGS} | options
+    asked = {"recipes": RECIPES, "seeds": 2, "overrides": FASTEST} | options
     return fc.compare(prices, **asked, out=out, resume=True)
 
 
@@ -193,7 +184,7 @@ def test_table_and_dictionary_tell_all(compared) -> None:
 
 @pytest.mark.parametrize("distribution", ["student_t", "quantile"])
 def test_speed_is_measured_without_touching_chance(distribution: str) -> None:
-    settings, before = (f"network.distribution={distribution}", *SETTINGS), torch.get_rng_state()
+    settings, before = (f"network.distribution={distribution}", *FASTEST), torch.get_rng_state()
     recipe = load_recipe("gru-twin", settings)
     assert training_rate(recipe, feature_names("close")) > 0
     assert torch.equal(torch.get_rng_state(), before)
@@ -243,7 +234,7 @@ def test_interrupted_comparison_goes_on(
             raise KeyboardInterrupt
         return train(*arguments, out=out, **options)
 
-    asked = {"recipes": ["gru-twin"], "seeds": 2, "overrides": SETTINGS, "out": tmp_path / "out"}
+    asked = {"recipes": ["gru-twin"], "seeds": 2, "overrides": FASTEST, "out": tmp_path / "out"}
     with monkeypatch.context() as patch:
         patch.setattr(trainings, "train", interrupted)
         with pytest.raises(KeyboardInterrupt):
@@ -268,8 +259,8 @@ def test_one_seed_has_no_spread(compared, copy, prices, trained) -> None:
 
 def test_folders_are_not_mixed_up(copy, prices, trained) -> None:
     with pytest.raises(ConfigError, match=r"seed-0 already holds a training.*Pass --resume"):
-        fc.compare(prices, RECIPES, seeds=2, overrides=SETTINGS, out=copy)
-    other = (*SETTINGS, "training.learning_rate=0.1")
+        fc.compare(prices, RECIPES, seeds=2, overrides=FASTEST, out=copy)
+    other = (*FASTEST, "training.learning_rate=0.1")
     with pytest.raises(ConfigError, match="holds a training of another recipe"):
         resumed(prices, copy, overrides=other)
     with pytest.raises(ConfigError, match="or of other prices"):
@@ -279,8 +270,8 @@ def test_folders_are_not_mixed_up(copy, prices, trained) -> None:
 
 def test_recipes_that_cannot_be_compared(prices, tmp_path, trained) -> None:
     out = tmp_path / "out"
-    tiny = load_recipe("jamba-tiny", SETTINGS)
-    later = load_recipe("gru-twin", (*SETTINGS, "data.test_start=0.8"))
+    tiny = load_recipe("jamba-tiny", FASTEST)
+    later = load_recipe("gru-twin", (*FASTEST, "data.test_start=0.8"))
     for wrong, expected in (
         (("jamba-tiny", "gru-twn"), "Did you mean 'gru-twin'"),
         (("jamba-tiny", "jamba-tiny"), "two forecasters are called 'jamba-tiny'"),
@@ -297,10 +288,10 @@ def test_recipes_that_cannot_be_compared(prices, tmp_path, trained) -> None:
 
 
 def test_prices_are_refused_before_the_first_training(prices, tmp_path, trained) -> None:
-    long = (*SETTINGS[:3], "training.context_length=5000")
+    long = (*FASTEST[:3], "training.context_length=5000")
     with pytest.raises(ConfigError, match="context_length = 5000"):
         fc.compare(prices, RECIPES, overrides=long, out=tmp_path / "out")
     few = prices.select(["AAA"])
     with pytest.raises(DataError, match=r"expected 500 .* got 333"):
-        fc.compare(few, RECIPES, overrides=SETTINGS, out=tmp_path / "out")
+        fc.compare(few, RECIPES, overrides=FASTEST, out=tmp_path / "out")
     assert trained == []

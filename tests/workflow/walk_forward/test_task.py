@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import FASTEST
 from future import KINDS, change_future
 
 from forecasting.config import Recipe, load_recipe
@@ -22,17 +23,7 @@ from forecasting.workflow.walk_forward.judging import joined
 from forecasting.workflow.walk_forward.pool import run_tasks
 from forecasting.workflow.walk_forward.task import FoldResult, FoldTask, run_task
 
-SETTINGS = (
-    "network.hidden_size=8",
-    "network.mamba_d_state=4",
-    "network.sliding_window=16",
-    "training.context_length=32",
-    "training.batch_size=4",
-    "training.max_steps=4",
-    "training.validate_every=2",
-    "training.warmup_steps=1",
-    "training.learning_rate=0.01",
-)
+SETTINGS = (*FASTEST, "training.learning_rate=0.01")
 RECIPES = ("gru-twin", "jamba-tiny")
 FOLD = Fold(1, 0, 300, 360, 440)
 ROLLING = Fold(2, 120, 300, 360, 440)

@@ -9,6 +9,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import FASTEST
 
 from forecasting.config import load_recipe
 from forecasting.errors import ConfigError, DataError, ModelFileError
@@ -29,16 +30,6 @@ from forecasting.workflow.walk_forward.walk_forward import walk_forward
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 RECIPES = ("jamba-tiny", "gru-twin")
-SETTINGS = (
-    "network.hidden_size=8",
-    "network.mamba_d_state=4",
-    "network.sliding_window=16",
-    "training.context_length=32",
-    "training.batch_size=4",
-    "training.max_steps=4",
-    "training.validate_every=2",
-    "training.warmup_steps=1",
-)
 FOLDS = WalkForwardSettings(start=0.6, refit_every=130)
 """Two folds of the 600 bars: from bar 360 and from bar 490."""
 BASELINES = (EwmaT, GjrGarchT)
@@ -63,7 +54,7 @@ def walked(prices: Panel, tmp_path_factory) -> tuple[WalkForward, Path, list]:
             RECIPES,
             folds=FOLDS,
             seeds=2,
-            overrides=SETTINGS,
+            overrides=FASTEST,
             progress=lambda *words: said.append(words),
         )
     return made, home, said
@@ -92,7 +83,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, str]]:
 
 
 def resumed(prices: Panel, home: Path, **changes) -> WalkForward:
-    asked = {"recipes": RECIPES, "folds": FOLDS, "seeds": 2, "overrides": SETTINGS} | changes
+    asked = {"recipes": RECIPES, "folds": FOLDS, "seeds": 2, "overrides": FASTEST} | changes
     return walk_forward(prices, out=home / "runs" / "walk-forward", resume=True, **asked)
 
 
@@ -223,7 +214,7 @@ def test_resume_runs_only_what_is_not_finished(walked, copied, prices, ran) -> N
 def test_interrupted_walk_forward_goes_on(
     walked, copied, prices, tmp_path, ran, monkeypatch
 ) -> None:
-    asked = {"recipes": ["gru-twin"], "folds": FOLDS, "seeds": 2, "overrides": SETTINGS}
+    asked = {"recipes": ["gru-twin"], "folds": FOLDS, "seeds": 2, "overrides": FASTEST}
     run_task = pool.run_task
 
     def interrupted(task, *arguments):
@@ -257,7 +248,7 @@ def test_failed_fold_stops_with_one_line_and_loses_nothing(
     words = r"fold 1 \(2011-11-21 to 2012-04-20\), gru-twin, seed 0: the disk of the exchange"
     with pytest.raises(DataError, match=words):
         walk_forward(
-            prices, ["gru-twin"], folds=FOLDS, seeds=1, overrides=SETTINGS, out=tmp_path / "out"
+            prices, ["gru-twin"], folds=FOLDS, seeds=1, overrides=FASTEST, out=tmp_path / "out"
         )
     client = mlflow.MlflowClient(f"sqlite:///{copied / 'runs' / 'mlflow.db'}")
     parent = client.get_run((tmp_path / "out" / "walk_forward_run").read_text())
@@ -274,9 +265,9 @@ def test_failed_fold_stops_with_one_line_and_loses_nothing(
 def test_results_of_others_and_damaged_ones_are_refused(copied, prices, ran) -> None:
     out = copied / "runs" / "walk-forward"
     with pytest.raises(ConfigError, match=r"already holds a fold.*Pass --resume"):
-        walk_forward(prices, RECIPES, folds=FOLDS, seeds=2, overrides=SETTINGS, out=out)
+        walk_forward(prices, RECIPES, folds=FOLDS, seeds=2, overrides=FASTEST, out=out)
     with pytest.raises(ConfigError, match="of another recipe, of other prices or of another fold"):
-        resumed(prices, copied, overrides=(*SETTINGS, "training.learning_rate=0.1"))
+        resumed(prices, copied, overrides=(*FASTEST, "training.learning_rate=0.1"))
     with pytest.raises(ConfigError, match="of another recipe, of other prices"):
         resumed(prices.select(["AAA", "BBB", "CCC"]), copied)
     with pytest.raises(ConfigError, match="of another recipe, of other prices"):
@@ -309,10 +300,10 @@ def test_one_ticker_one_fold_one_seed(copied, prices: Panel, tmp_path: Path) -> 
     folds = WalkForwardSettings(start=0.97, refit_every=252, validation=60)
     with pytest.raises(DataError, match="the test span has 18 bars"):
         walk_forward(
-            alone, ["gru-twin"], folds=folds, seeds=1, overrides=SETTINGS, out=tmp_path / "out"
+            alone, ["gru-twin"], folds=folds, seeds=1, overrides=FASTEST, out=tmp_path / "out"
         )
     long = replace(alone, times=alone.times)
-    many = (*SETTINGS, "data.horizons=[1,5]")
+    many = (*FASTEST, "data.horizons=[1,5]")
     folds = replace(folds, start=0.985)
     made = walk_forward(
         long, ["gru-twin"], folds=folds, seeds=1, overrides=many, out=tmp_path / "out"
@@ -332,7 +323,7 @@ def test_a_constant_series_and_a_late_listing_are_stated(copied, prices, tmp_pat
     values[:400, 3] = np.nan
     market = replace(prices, values=values)
     made = walk_forward(
-        market, ["gru-twin"], folds=FOLDS, seeds=1, overrides=SETTINGS, out=tmp_path / "out"
+        market, ["gru-twin"], folds=FOLDS, seeds=1, overrides=FASTEST, out=tmp_path / "out"
     )
     assert made.folds["tickers"].tolist() == [2, 4]
     assert any("do not know them" in n and "BBB (1), DDD (1)" in n for n in made.notes)
@@ -363,7 +354,7 @@ def test_a_constant_series_and_a_late_listing_are_stated(copied, prices, tmp_pat
     ],
 )
 def test_refused_before_anything_is_trained(changes, error, words, prices, tmp_path, ran) -> None:
-    asked = {"recipes": ("gru-twin",), "folds": FOLDS, "seeds": 1, "overrides": SETTINGS}
+    asked = {"recipes": ("gru-twin",), "folds": FOLDS, "seeds": 1, "overrides": FASTEST}
     with pytest.raises(error, match=words):
         walk_forward(prices, out=tmp_path / "out", **(asked | changes))
     assert ran == []
@@ -371,8 +362,8 @@ def test_refused_before_anything_is_trained(changes, error, words, prices, tmp_p
 
 
 def test_holdouts_have_to_agree_and_stay_sealed(copied, prices, tmp_path) -> None:
-    sealed = load_recipe("gru-twin", (*SETTINGS, "data.holdout=2012-01-02"))
-    open_ = load_recipe("jamba-tiny", SETTINGS)
+    sealed = load_recipe("gru-twin", (*FASTEST, "data.holdout=2012-01-02"))
+    open_ = load_recipe("jamba-tiny", FASTEST)
     asked = {"folds": replace(FOLDS, start="2011-05-23"), "seeds": 1, "out": tmp_path / "out"}
     with pytest.raises(ConfigError, match=r"data.holdout is 2012-01-02 in gru-twin and None"):
         walk_forward(prices, [sealed, open_], **asked)
