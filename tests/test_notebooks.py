@@ -18,9 +18,13 @@ from forecasting.market.sources import load_prices
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
 FORECAST, DATA = "01_first_forecast", "02_look_at_the_data"
+INSIDE, BACKTEST = "03_inside_the_model", "04_backtest_a_strategy"
 EVALUATION = "05_honest_evaluation"
 ALONE, YAHOO = "no network", "loopback Yahoo"
-RUNS = [(FORECAST, ALONE), (DATA, ALONE), (DATA, YAHOO), (EVALUATION, ALONE)]
+RUNS = [
+    *((FORECAST, ALONE), (DATA, ALONE), (DATA, YAHOO), (EVALUATION, ALONE), (INSIDE, ALONE)),
+    (BACKTEST, ALONE),
+]
 LONGEST_S = 180
 
 
@@ -105,7 +109,9 @@ def test_starts_with_a_question_and_ends_with_an_answer(executed: NotebookNode) 
 def test_functions_worth_testing_live_in_the_package(executed: NotebookNode) -> None:
     code = [cell.source for cell in executed.cells if cell.cell_type == "code"]
     assert len(executed.cells) <= 30
-    assert not [source for source in code if "def " in source or "class " in source]
+    own = [source for source in code if "def " in source or "class " in source]
+    # One notebook shows how to write a strategy.
+    assert all("def calm_optimist(forecast" in source for source in own)
 
 
 def shown(notebook: NotebookNode, start: str) -> list[NotebookNode]:
@@ -158,7 +164,7 @@ def test_what_yahoo_sends_is_what_is_looked_at(executed: NotebookNode) -> None:
     assert text(shown(executed, "report = fc.fetch")) == "11,958 bars from store (from yahoo)\n"
 
 
-@pytest.mark.parametrize("executed", RUNS[3:], indirect=True, ids=", ".join)
+@pytest.mark.parametrize("executed", RUNS[3:4], indirect=True, ids=", ".join)
 def test_evaluation_notebook_tells_honest_features_from_leaks(executed: NotebookNode) -> None:
     overall = text(shown(executed, "overall[columns]"))
     assert re.findall("BEATS|NO EVIDENCE|LOSES", overall)
@@ -171,3 +177,34 @@ def test_evaluation_notebook_tells_honest_features_from_leaks(executed: Notebook
     leaks = text(shown(executed, "found ="))
     assert re.findall("PASSED|FAILED", leaks) == ["PASSED", "FAILED", "FAILED"]
     assert text(shown(executed, "alarm =")).startswith("FAILED")
+
+
+@pytest.mark.parametrize("executed", RUNS[4:5], indirect=True, ids=", ".join)
+def test_inside_notebook_shows_four_views_and_the_control(executed: NotebookNode) -> None:
+    for view in ("memory", "selectivity", "experts", "attention", "map"):
+        figure, *_ = shown(executed, f"display(plots.{view}_figure")
+        assert len(figure.data["image/png"]) > 10_000
+    _, steps = shown(executed, "display(plots.selectivity_figure")
+    assert re.findall("lets more in|lets less in|NO EVIDENCE", steps["text"])
+    _, routing = shown(executed, "display(plots.experts_figure")
+    assert "routing depends on the regime" in routing["text"]
+    control = text(shown(executed, "control ="))
+    assert "median half-life (bars)" in control
+    assert "step on the largest 1 % of moves" in control
+
+
+@pytest.mark.parametrize("executed", RUNS[5:], indirect=True, ids=", ".join)
+def test_backtest_notebook_trades_deflates_and_orders(executed: NotebookNode) -> None:
+    own, statistics = shown(executed, "def calm_optimist")
+    assert "filled at the close of bar t+1" in own["text"]
+    for account in ("calm_optimist", "buy_and_hold", "momentum"):
+        assert account in statistics.data["text/plain"]
+    said, histogram = shown(executed, "print(book.luck.sentence())")
+    assert re.search("LUCK IS ENOUGH|THE MARKET IS ENOUGH|BEYOND LUCK", said["text"])
+    assert "200 random strategies" in said["text"]
+    (heat_map,) = shown(executed, "search.plot()")
+    for figure in (histogram, heat_map, *shown(executed, 'book.plot("sensitivity")')):
+        assert len(figure.data["image/png"]) > 5_000
+    best, _ = shown(executed, "search =")
+    assert "probability of backtest overfitting" in best["text"]
+    assert "AAPL" in text(shown(executed, "orders ="))

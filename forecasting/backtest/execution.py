@@ -2,9 +2,6 @@
 
 from enum import StrEnum
 
-import numpy as np
-from jaxtyping import Float
-
 from forecasting.errors import ConfigError, DataError
 from forecasting.market.panel import Panel
 
@@ -35,21 +32,7 @@ class Execution(StrEnum):
             )
         return cls(name)
 
-    def fill_prices(self, panel: Panel) -> Float[np.ndarray, "time ticker"]:
-        """Adjusted price at which a bar's orders are filled; NaN where it cannot be traded.
-
-        The adjusted open is open * adj_close / close, the adjustment that the same bar's close
-        got. It is known at the open of the bar, the adjusted close at its close.
-        """
-        adjusted = panel.column("adj_close")
-        if self is Execution.NEXT_CLOSE:
-            return adjusted
-        return panel.column("open") * adjusted / panel.column("close")
-
     def describe(self) -> str:
         """One sentence for a report."""
         moment = "open" if self is Execution.NEXT_OPEN else "close"
-        return (
-            f"Decided at the close of bar t, filled at the {moment} of bar t+1; prices are "
-            "adjusted, so dividends are reinvested, and shares are fractional."
-        )
+        return f"Decided at the close of bar t, filled at the {moment} of bar t+1."

@@ -17,6 +17,7 @@ from forecasting.cli.evaluate import evaluate
 from forecasting.cli.features import features
 from forecasting.cli.fetch import fetch
 from forecasting.cli.forecast import forecast
+from forecasting.cli.help_panels import PanelledCommand
 from forecasting.cli.models import models
 from forecasting.cli.report import report
 from forecasting.cli.rerun import rerun
@@ -67,7 +68,7 @@ for verb in (
     features,
     doctor,
 ):
-    app.command()(verb)
+    app.command(cls=PanelledCommand)(verb)
 app.add_typer(data, name="data")
 
 

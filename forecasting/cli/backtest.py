@@ -1,118 +1,208 @@
 """`forecasting backtest`: a strategy on a model's forecasts, with costs."""
 
 import inspect
-from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from forecasting.cli import options
+from forecasting.cli import account_options, backtest_runs, options, strategies
+
+PAPER, SWEEP = "Paper trading", "Sweep"
 
 
 def backtest(
-    model: options.Model,
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="Model folder, or a name under models/ or runs/; or the folder of a walk-forward.",
+            autocompletion=options.complete_model,
+        ),
+    ],
     tickers: options.Tickers = None,
     prices: options.Prices = "sample",
     strategy: Annotated[
         str,
-        typer.Option(help="long_short, long_only, volatility_target, or a Python file."),
+        typer.Option(
+            help="A name (--list says which), or a Python file.",
+            autocompletion=strategies.complete_strategy,
+        ),
     ] = "long_short",
+    list_: Annotated[
+        bool,
+        typer.Option(
+            "--list",
+            help="List the strategies.",
+            is_eager=True,
+            callback=strategies.print_strategies,
+        ),
+    ] = False,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", help="Parameter of the strategy: name=value. Repeatable."),
     ] = None,
-    cost_bps: options.CostBps = 5.0,
-    slippage_bps: options.SlippageBps = 3.0,
     start: options.TestStart = None,
     end: options.End = None,
+    execution: account_options.Execution = "auto",
+    in_sample: options.InSample = False,
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="Of a walk-forward: recipe, chosen or baseline; the first recipe."),
+    ] = None,
+    seed: Annotated[
+        str | None, typer.Option(help="Of a walk-forward: a seed, or ensemble, the default.")
+    ] = None,
+    grid: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Settings to try, name=value,value or name=first:last:step, one after the other: "
+            "--grid cost_bps=0,5,10 top_k=3,5.",
+            rich_help_panel=SWEEP,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="With --grid: CSV file for the whole table.", rich_help_panel=SWEEP),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(help="With --grid: PNG file for the heat map.", rich_help_panel=SWEEP),
+    ] = None,
+    today: Annotated[
+        bool,
+        typer.Option(
+            "--today",
+            help="Print the orders for the next session, from the newest bar.",
+            rich_help_panel=PAPER,
+        ),
+    ] = False,
+    positions: Annotated[
+        Path | None,
+        typer.Option(
+            help="With --today: file of shares held, CSV ticker,shares or a JSON object.",
+            rich_help_panel=PAPER,
+        ),
+    ] = None,
+    cash: Annotated[
+        float | None,
+        typer.Option(help="With --positions: cash beside them.", rich_help_panel=PAPER),
+    ] = None,
+    cost_bps: account_options.CostBps = 5.0,
+    slippage_bps: account_options.SlippageBps = 3.0,
+    spread: account_options.Spread = "fixed",
+    impact: account_options.Impact = 0.7,
+    participation_cap: account_options.ParticipationCap = 0.1,
+    capital: account_options.Capital = 1_000_000.0,
+    whole_shares: account_options.WholeShares = False,
+    cash_yield: account_options.CashYield = 0.0,
+    financing_rate: account_options.FinancingRate = 0.05,
+    borrow_fee: account_options.BorrowFee = 0.005,
+    margin_limit: account_options.MarginLimit = 2.0,
+    delisting_return: account_options.DelistingReturn = 0.0,
     missing: options.Missing = "error",
     quarantine: options.Quarantine = None,
     universe: options.Universe = None,
     open_holdout: options.OpenHoldout = False,
+    report: Annotated[
+        Path | None, typer.Option(help="HTML file to write: the strategy on one page.")
+    ] = None,
     track: options.Track = True,
     as_json: options.Json = False,
 ) -> None:
-    """Trade a model's forecasts, with costs.
+    """Trade forecasts, with costs, beside buy-and-hold and equal weight.
 
-    On bars that the model has not seen, beside buy-and-hold and equal weight.
+    On bars that the model has not seen, or on the out-of-fold forecasts of a walk-forward.
     """
-    from forecasting.cli.printing import (
-        print_backtest,
-        print_backtest_notes,
-        print_json,
+    parameters = strategies.parse_parameters(set_ or [])
+    named, assignments = strategies.split_tickers(tickers, grid)
+    _require_one_kind(bool(assignments), today, report, (out, plot), (positions, cash))
+    if today:
+        judged = {
+            "--in-sample": in_sample,
+            "--open-holdout": open_holdout,
+            "--recipe": recipe is not None,
+            "--seed": seed is not None,
+            "--start without --positions": start is not None and positions is None,
+        }
+        _require_nothing_judged([option for option, given in judged.items() if given])
+    settings: dict[str, Any] = {
+        "execution": execution,
+        "cost_bps": cost_bps,
+        "slippage_bps": slippage_bps,
+        "spread": spread,
+        "impact": impact,
+        "participation_cap": participation_cap,
+        "capital": capital,
+        "whole_shares": whole_shares,
+        "cash_yield": cash_yield,
+        "financing_rate": financing_rate,
+        "borrow_fee": borrow_fee,
+        "margin_limit": margin_limit,
+        "delisting_return": delisting_return,
+    }
+    asked = backtest_runs.Asked(
+        model=model,
+        tickers=named,
+        prices={
+            "source": prices,
+            "missing": missing,
+            "quarantine": quarantine,
+            "universe": universe,
+        },
+        strategy=strategy,
+        parameters=parameters,
+        settings=settings,
+        span={
+            "start": start,
+            "end": end,
+            "in_sample": in_sample,
+            "recipe": recipe,
+            "seed": seed,
+        },
+        track=track,
+        as_json=as_json,
     )
-    from forecasting.cli.progress import progress_line
-
-    parameters = _parameters(set_ or [])
-    with progress_line("loading", visible=not as_json) as say:
-        from forecasting.forecaster import load_forecaster
-        from forecasting.workflow.loading import load_for
-
-        forecaster = load_forecaster(model)
-        panel = load_for(
-            forecaster,
-            prices,
-            tickers,
-            end=end,
-            missing=missing,
-            quarantine=quarantine,
-            universe=universe,
-        )
-        from forecasting.workflow import judging
-
-        _require_own(parameters, judging.backtest)
-        made = judging.backtest(
-            forecaster,
-            panel,
-            strategy=strategy,
-            tickers=tickers,
-            start=start,
-            end=end,
-            cost_bps=cost_bps,
-            slippage_bps=slippage_bps,
-            open_holdout=open_holdout,
-            track=track,
-            progress=say,
-            **parameters,
-        )
-    if as_json:
-        print_json(made.to_dict())
+    if today:
+        backtest_runs.order(asked, positions=positions, cash=cash)
+    elif assignments:
+        if open_holdout:
+            raise typer.BadParameter("a sealed hold-out is never swept: leave --open-holdout out.")
+        defaults = inspect.signature(backtest).parameters
+        given = {name for name, value in settings.items() if value != defaults[name].default}
+        backtest_runs.sweep(asked, assignments, given=given, out=out, plot=plot)
     else:
-        print_backtest(made)
-        print()
-        print_backtest_notes([made])
-    if track:
-        with progress_line("tracking", visible=not as_json):
-            from forecasting.workflow.tracking import track_backtest
-
-            track_backtest(forecaster, made)
+        backtest_runs.trade(asked, open_holdout=open_holdout, report=report)
 
 
-def _parameters(settings: list[str]) -> dict[str, Any]:
-    """Strategy parameters from `name=value` texts, values in YAML."""
-    import yaml
+def _require_one_kind(
+    sweeps: bool,
+    today: bool,
+    report: Path | None,
+    files: tuple[Path | None, Path | None],
+    account: tuple[Path | None, float | None],
+) -> None:
+    """Refuse options that belong to different kinds of a backtest.
 
-    from forecasting.errors import ConfigError
+    Raises:
+        typer.BadParameter: Says which do not go together.
+    """
+    if today and (sweeps or report):
+        raise typer.BadParameter("--today prints orders: expected neither --grid nor --report.")
+    if sweeps and report:
+        raise typer.BadParameter("--report is the page of one configuration: leave --grid out.")
+    if not sweeps and files != (None, None):
+        raise typer.BadParameter("--out and --plot belong to --grid.")
+    if not today and account != (None, None):
+        raise typer.BadParameter("--positions and --cash belong to --today.")
 
-    parameters = {}
-    for setting in settings:
-        name, separator, text = setting.partition("=")
-        if not separator or not name.isidentifier():
-            raise ConfigError(f"--set {setting!r}: expected name=value, such as top_k=3.")
-        try:
-            parameters[name] = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise ConfigError(f"--set {setting!r}: the value is not valid YAML.") from error
-    return parameters
 
+def _require_nothing_judged(given: list[str]) -> None:
+    """Refuse options of a span that is judged; today's orders have none.
 
-def _require_own(parameters: dict[str, Any], verb: Callable[..., Any]) -> None:
-    """Refuse a strategy's parameter that would be taken for an argument of the verb."""
-    from forecasting.errors import ConfigError
-
-    for name in parameters:
-        if name in inspect.signature(verb).parameters:
-            raise ConfigError(
-                f"--set {name}: no strategy has this parameter. See `forecasting backtest --help` "
-                "for the options of the verb."
-            )
+    Raises:
+        typer.BadParameter: Names the first of them.
+    """
+    if given:
+        raise typer.BadParameter(
+            f"--today decides at the newest bar and judges nothing: expected no {given[0]}."
+        )

@@ -113,6 +113,10 @@ CostBps = Annotated[
 SlippageBps = Annotated[
     float, typer.Option(help="Slippage, bps of traded notional.", min=0, max=1000)
 ]
+InSample = Annotated[
+    bool,
+    typer.Option("--in-sample", help="Trade bars that the model has seen, and say so."),
+]
 Track = Annotated[
     bool,
     typer.Option(help="Count the look in the trial ledger, add the results to the model's run."),

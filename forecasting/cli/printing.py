@@ -4,7 +4,7 @@ import json
 import shutil
 import sys
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # they take seconds to import, which an error should not have
     from forecasting.backtest.book import Backtest
     from forecasting.evaluation.evaluation import Evaluation
     from forecasting.report.tables import Table
+    from forecasting.workflow.paper_orders import PaperOrders
 
 _WIDEST = 100
 
@@ -142,6 +143,58 @@ def print_backtest(made: "Backtest") -> None:
     print_table(tables.statistics_table(made))
     print()
     print_table(tables.comparison_table(made))
+    print()
+    print_text(made.luck.sentence())
+
+
+def print_orders(made: "PaperOrders") -> None:
+    """Print the orders for the next session, and what has to be known of them."""
+    from forecasting.market.panel import day
+    from forecasting.report.captions import IN_SAMPLE
+    from forecasting.workflow.next_session import STALE
+
+    loud = [note for note in made.notes if note.startswith((STALE, IN_SAMPLE))]
+    print_text(
+        f"{made.strategy} on forecasts of {made.forecaster}: decided at the close of "
+        f"{day(made.decided)}, for the session of {day(made.session)}; equity {made.equity:,.2f}, "
+        f"cash {made.cash:,.2f}"
+    )
+    print_notes(loud)
+    print()
+    if made.orders.empty:
+        print_text("Nothing is held and nothing is ordered.")
+    else:
+        heads = ("ticker", "price", "held", "weight", "target", "order", "notional", "cost")
+        print_rows(heads, [_order_row(row) for row in made.orders.to_dict(orient="records")])
+    print()
+    print_notes(
+        [
+            "Weight: share of equity held once the order is filled at the price shown, the newest "
+            "close. Cost: estimated for what the participation cap lets through in one session.",
+            f"{made.timing} {made.costs}",
+            *(note for note in made.notes if note not in loud),
+        ]
+    )
+
+
+def _order_row(row: Mapping[Hashable, Any]) -> tuple[str, ...]:
+    order = row["order"]
+    side = "-" if order == 0 else f"{'buy' if order > 0 else 'sell'} {_shares(abs(order))}"
+    return (
+        str(row["ticker"]),
+        f"{row['price']:,.2f}",
+        _shares(row["held"]),
+        f"{row['weight']:+.1%}",
+        _shares(row["target"]),
+        side,
+        f"{row['notional']:,.0f}",
+        f"{row['cost']:,.2f}",
+    )
+
+
+def _shares(count: float) -> str:
+    """A number of shares to six digits, or to the share where these do not reach it."""
+    return f"{count:,.0f}" if abs(count) >= 100_000 else f"{count:,.6g}"
 
 
 def print_backtest_notes(books: Sequence["Backtest"], known: Sequence[str] = ()) -> None:

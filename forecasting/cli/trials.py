@@ -68,5 +68,7 @@ def _result(trial: "Trial") -> str:
     """The main scores; of a look without any, what became of it."""
     gains = [f"{v:+.3f}" for k, v in trial.scores.items() if k.startswith("gain_h")]
     said = [" ".join(gains)] if gains else []
-    said += [f"Sharpe {trial.scores['sharpe']:+.2f}"] if "sharpe" in trial.scores else []
+    if "sharpe" in trial.scores:
+        best = f"best of {len(trial.sweep):,}: " if trial.sweep else ""
+        said.append(f"{best}Sharpe {trial.scores['sharpe']:+.2f}")
     return ", ".join(said) or trial.status

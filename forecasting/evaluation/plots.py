@@ -1,5 +1,7 @@
 """Figures of an evaluation: are the probabilities right, and when was the gain made?"""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -64,6 +66,38 @@ def gains_by_part(evaluation: Evaluation) -> Figure:
     axes[0, 0].set_ylabel("gain by year, nats a bar", fontsize=9)
     axes[1, 0].set_ylabel("gain by volatility, nats a bar", fontsize=9)
     return figure
+
+
+def reliability(evaluation: Evaluation) -> Figure:
+    """How often the price rose, by the model's chance of a rise, by horizon.
+
+    Bins hold equal numbers of forecasts; bars are 95 % intervals by date. Right probabilities lie
+    on the dashed line, probabilities that say nothing on the dotted one.
+    """
+    columns = len(evaluation.horizons)
+    figure = Figure(figsize=(9, 3.2), dpi=100, layout="constrained")
+    axes = figure.subplots(1, columns, squeeze=False)[0]
+    for axis, horizon in zip(axes, evaluation.horizons, strict=True):
+        _draw_reliability(axis, evaluation.reliability.query("horizon == @horizon"))
+        axis.set_title(_ahead(horizon), fontsize=10)
+        axis.set_xlabel("forecast chance of a rise, %", fontsize=9)
+    axes[0].set_ylabel(f"{evaluation.model}: rises, %", fontsize=9)
+    handles, labels = axes[0].get_legend_handles_labels()
+    look: dict[str, Any] = {"ncols": len(labels), "fontsize": 8, "frameon": False}
+    figure.legend(handles, labels, loc="outside lower center", **look)
+    return figure
+
+
+def _draw_reliability(axis: Axes, bins: pd.DataFrame) -> None:
+    forecast, frequency = 100 * bins["forecast"], 100 * bins["frequency"]
+    half = 196 * bins["standard_error"].fillna(0.0)
+    look: dict[str, Any] = {"color": _MODEL_COLOR, "marker": "o", "ms": 5, "lw": 1.2}
+    axis.errorbar(forecast, frequency, yerr=half, label="rises, 95 % interval", **look)
+    ends = [forecast.min(), forecast.max()]
+    axis.plot(ends, ends, color="#333333", lw=0.9, ls="--", label="right")
+    base = float(np.average(frequency, weights=bins["count"]))
+    axis.axhline(base, color="#777777", lw=0.9, ls=":", label="all together")
+    _tidy(axis)
 
 
 def _draw_gains(axis: Axes, rows: pd.DataFrame) -> None:

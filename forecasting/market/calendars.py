@@ -68,6 +68,15 @@ def session_times(
     return opens, closes
 
 
+def local_time(calendar: str) -> np.datetime64:
+    """What the clock of an exchange shows now, `datetime64[ns]` without a zone.
+
+    Raises:
+        DataError: No such calendar.
+    """
+    return pd.Timestamp.now(_calendar(calendar).tz).tz_localize(None).to_datetime64()
+
+
 def _schedule(calendar: str, first: np.datetime64, last: np.datetime64) -> pd.DataFrame:
     known = _calendar(calendar)
     start, end = pd.Timestamp(first).normalize(), pd.Timestamp(last).normalize()

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from forecasting.config import NetworkConfig
+from forecasting.nn.attention_weights import weights_by_lag
 from forecasting.nn.rotary import Rotary
 from forecasting.nn.state import Gap, State
 
@@ -43,6 +44,16 @@ class Attention(nn.Module):
         """Each bar looks at itself and the `window` - 1 bars before it; `gap` is not looked at."""
         first = torch.zeros(1, dtype=torch.int64, device=x.device)
         return self._output(sliding_window_attention(*self._heads(x, first), self.window))
+
+    @torch.no_grad()
+    def weights(
+        self, x: Float[Tensor, "batch length hidden"], gap: Gap | None = None
+    ) -> Float[Tensor, "batch head length lag"]:
+        """How much each bar of a whole sequence attends to the bar `lag` bars before it."""
+        first = torch.zeros(1, dtype=torch.int64, device=x.device)
+        q, k, _ = self._heads(x, first)
+        seen = torch.arange(1, x.shape[1] + 1, device=x.device).clamp(max=self.window)
+        return weights_by_lag(q, k, seen, self.window, self.head_size**-0.5)
 
     def initial_state(self, batch: int) -> State:
         """The `window` - 1 bars before the first, which nobody sees.

@@ -69,6 +69,12 @@ class CEMA(nn.Module):
             y = y + self.omega * wide
         return y.to(x.dtype), {"memory": torch.view_as_real(memory).contiguous()}
 
+    @torch.no_grad()
+    def decay(self) -> tuple[Float[Tensor, "channel state"], Float[Tensor, "channel state"]]:
+        """-log r, by which each state fades over a usual bar, and the size |c| of its readout."""
+        log_modulus, _, readout = self._coefficients(self.alpha.dtype)
+        return -log_modulus, readout.abs()
+
     def _coefficients(self, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
         """The logarithm of r, a and c, each (channel, state)."""
         alpha, delta, theta, gamma = (

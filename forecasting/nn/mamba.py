@@ -22,6 +22,7 @@ from forecasting.kernels import causal_conv_silu, linear, selective_scan
 from forecasting.kernels.backends import requested, status
 from forecasting.kernels.block_step import BlockState, BlockStep
 from forecasting.nn.norm import RMSNorm
+from forecasting.nn.selection import Selection, select
 from forecasting.nn.state import Gap, State
 
 _STEP_RANGE = (1e-3, 0.1)
@@ -113,6 +114,12 @@ class MambaMixer(nn.Module):
         state = {"conv_tail": tail, "h": h_last.transpose(1, 2).contiguous()}
         return linear(y, self.out_proj.weight), state
 
+    @torch.no_grad()
+    def selection(self, x: Float[Tensor, "batch length hidden"]) -> Selection:
+        """What is taken in and kept at every bar of a whole sequence."""
+        u, dt, B, C = self._select(self._input(x)[0], None)
+        return select(u, dt, self.dt_proj.bias, B, C, torch.exp(self.A_log))
+
     def _input(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """What the convolution reads, and the gate."""
         # Two products, not one cut in two: backward need not glue the halves together.
@@ -128,16 +135,20 @@ class MambaMixer(nn.Module):
         h0: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Convolution, step size, scan and gate; the channels out and the last state."""
+        u, dt, B, C = self._select(u, tail)
+        A = -torch.exp(self.A_log)
+        if gap is not None:
+            dt, B = self._stretch(dt, B, gap.unsqueeze(-1))
+        return selective_scan(u, dt, A, B, C, self.D, z, self.dt_proj.bias, h0)
+
+    def _select(self, u: Tensor, tail: Tensor | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The scan's input, step before its bias, and input and output weights."""
         assert self.conv1d.bias is not None
         u = causal_conv_silu(u, self.conv1d.weight.squeeze(1), self.conv1d.bias, tail)
         step, B, C = torch.split(linear(u, self.x_proj.weight), self.split_sizes, dim=-1)
         # The bias of dt_proj joins inside the scan, in the precision of the state.
         dt = linear(self.dt_layernorm(step), self.dt_proj.weight)
-        A = -torch.exp(self.A_log)
-        B, C = self.b_layernorm(B), self.c_layernorm(C)
-        if gap is not None:
-            dt, B = self._stretch(dt, B, gap.unsqueeze(-1))
-        return selective_scan(u, dt, A, B, C, self.D, z, self.dt_proj.bias, h0)
+        return u, dt, self.b_layernorm(B), self.c_layernorm(C)
 
     def _stretch(self, dt: Tensor, B: Tensor, gap: Tensor) -> tuple[Tensor, Tensor]:
         """The step before bias and softplus moved until it is `gap` times as long, and B / gap.

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from forecasting.config import NetworkConfig
 from forecasting.kernels import causal_conv_silu, linear
 from forecasting.nn.norm import RMSNorm
+from forecasting.nn.selection import Selection, select
 from forecasting.nn.ssd import head_scan
 from forecasting.nn.state import Gap, Hidden, State
 
@@ -76,6 +77,13 @@ class Mamba2Mixer(nn.Module):
         # A copy: a view would keep all the bars seen in memory.
         return y, {"conv_tail": seen[:, x.shape[1] :].clone(), "h": h}
 
+    @torch.no_grad()
+    def selection(self, x: Hidden) -> Selection:
+        """What is taken in and kept at every bar of a whole sequence, head by head."""
+        _, xBC, dt = self._project(x)
+        u, B, C = self._convolve(xBC, None)
+        return select(u, dt, self.dt_bias, B, C, torch.exp(self.A_log).unsqueeze(1))
+
     def _project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Gate, input of the convolution and raw step size."""
         inner, heads = self.split_sizes[0], len(self.D)
@@ -94,9 +102,14 @@ class Mamba2Mixer(nn.Module):
         h0: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
         """All that follows the projection, and the last state."""
-        assert self.conv1d.bias is not None
-        xBC = causal_conv_silu(xBC, self.conv1d.weight.squeeze(1), self.conv1d.bias, tail)
-        u, B, C = torch.split(xBC, self.split_sizes, dim=-1)
+        u, B, C = self._convolve(xBC, tail)
         A = -torch.exp(self.A_log)
         y, h_last = head_scan(u, dt, A, B, C, self.D, z, self.dt_bias, gap, h0)
         return linear(self.norm(y), self.out_proj.weight), h_last
+
+    def _convolve(self, xBC: Tensor, tail: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """The scan's input, and its input and output weights."""
+        assert self.conv1d.bias is not None
+        xBC = causal_conv_silu(xBC, self.conv1d.weight.squeeze(1), self.conv1d.bias, tail)
+        u, B, C = torch.split(xBC, self.split_sizes, dim=-1)
+        return u, B, C

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from forecasting.config import NetworkConfig
+from forecasting.nn.attention_weights import weights_by_lag
 from forecasting.nn.cema import CEMA
 from forecasting.nn.moe import run_feed_forward
 from forecasting.nn.norm import RMSNorm
@@ -85,11 +86,15 @@ class GatedAttention(nn.Module):
 
     def forward(self, x: Hidden, gap: Gap | None = None) -> Hidden:
         """Mix a whole sequence."""
-        normed = self.timestep_norm(x)
-        averaged = self.cema_layernorm(self.cema(normed, gap))
-        place = torch.arange(x.shape[1], device=x.device).unsqueeze(0) % self.chunk
-        q, k, v = self._heads(normed, averaged, place)
+        averaged, q, k, v = self._mix(x, gap)
         return self._output(averaged, chunk_attention(q, k, v, self.chunk))
+
+    @torch.no_grad()
+    def weights(self, x: Hidden, gap: Gap | None = None) -> Float[Tensor, "batch head length lag"]:
+        """How much each bar of a whole sequence attends to the bar `lag` bars before it."""
+        _, q, k, _ = self._mix(x, gap)
+        seen = torch.arange(x.shape[1], device=x.device) % self.chunk + 1
+        return weights_by_lag(q, k, seen, self.chunk, 1.0)
 
     def initial_state(self, batch: int) -> State:
         """Nothing seen.
@@ -124,6 +129,13 @@ class GatedAttention(nn.Module):
             attended.append(answer)
         parts = flat({"timestep_norm": norm_state, "cema": cema_state})
         return self._output(averaged, torch.cat(attended, dim=2)), {**state, **parts}
+
+    def _mix(self, x: Tensor, gap: Tensor | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The moving average of a whole sequence, and its queries, keys and values."""
+        normed = self.timestep_norm(x)
+        averaged = self.cema_layernorm(self.cema(normed, gap))
+        place = torch.arange(x.shape[1], device=x.device).unsqueeze(0) % self.chunk
+        return averaged, *self._heads(normed, averaged, place)
 
     def _attend(self, normed: Tensor, averaged: Tensor, state: State) -> tuple[Tensor, State]:
         """What further bars, no more than a chunk of them, see; rows may differ in `bars`."""

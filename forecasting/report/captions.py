@@ -20,6 +20,9 @@ IN_SAMPLE = "IN SAMPLE"
 HOLDOUT = "HOLD-OUT"
 """How the notes begin that say when the sealed hold-out was opened."""
 
+RUINED = "account was ruined"
+"""What the note says that an account lost all it had."""
+
 VERDICTS = (
     "The whole distribution is judged by its log score; the last row asks only whether the "
     "predicted mean beats a mean of zero. The numbers and their tests stand below."
@@ -187,5 +190,5 @@ def warnings_first(notes: Iterable[str]) -> tuple[list[str], list[str]]:
     """
     placed = (SURVIVORS, MEMBERS, AUDIT)
     unique = [note for note in dict.fromkeys(notes) if not note.startswith(placed)]
-    loud = [note for note in unique if note.startswith((IN_SAMPLE, HOLDOUT))]
+    loud = [note for note in unique if note.startswith((IN_SAMPLE, HOLDOUT)) or RUINED in note]
     return loud, [note for note in unique if note not in loud]

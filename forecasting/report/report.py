@@ -1,35 +1,25 @@
-"""The report: what a model is worth, on one page that opens anywhere and asks nobody.
+"""The report: what a model is worth, on one page that opens anywhere and asks nobody."""
 
-Figures are inlined PNGs, the style sheet is inline, and the page forbids every outside request.
-"""
-
-import base64
-import os
-import uuid
-from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from forecasting import __version__
 from forecasting.backtest.book import Backtest
-from forecasting.backtest.plots import equity_plot
-from forecasting.errors import DataError
+from forecasting.backtest.figures.gallery import FIGURES
 from forecasting.evaluation.evaluation import Evaluation
-from forecasting.evaluation.plots import calibration, gains_by_part
+from forecasting.evaluation.plots import calibration, gains_by_part, reliability
 from forecasting.forecast.fan_chart import fan_chart
 from forecasting.forecast.forecast import Forecast
 from forecasting.forecaster.network_forecaster import NetworkForecaster
 from forecasting.market.panel import Panel, day
-from forecasting.report import captions, tables
-
-FAN_TICKERS = 6
+from forecasting.report import captions, forecast_part, tables
+from forecasting.report.page import render, write_page
+from forecasting.report.pictures import picture
+from forecasting.report.provenance import provenance
+from forecasting.report.strategy_part import strategy_part
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,44 +47,27 @@ class Report:
 
     @cached_property
     def figures(self) -> dict[str, Figure]:
-        """The figures of the report by name: fan chart, calibration, gains, equity curves."""
-        shown = self.newest.select(self.evaluation.tickers[:FAN_TICKERS])
+        """The main figures by name: fan chart, calibration, reliability, gains, equity curves."""
+        shown = self.newest.select(self.evaluation.tickers[: forecast_part.FAN_TICKERS])
         return {
             "fan_chart": fan_chart(shown, self.prices),
             "calibration": calibration(self.evaluation),
+            "reliability": reliability(self.evaluation),
             "gains": gains_by_part(self.evaluation),
-            **{f"equity_{book.strategy}": equity_plot(book) for book in self.books},
+            **{f"equity_{book.strategy}": FIGURES["equity"](book) for book in self.books},
         }
 
     def html(self) -> str:
         """The page."""
-        environment = Environment(
-            loader=PackageLoader("forecasting.report", "."),
-            autoescape=select_autoescape(default=True, default_for_string=True),
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        return environment.get_template("report.html.j2").render(self._content())
+        return render("report.html.j2", self._content())
 
     def write(self, path: Path) -> None:
-        """Write the page; the file is whole or not there.
+        """Write the page; the file is whole or as it was.
 
         Raises:
             DataError: The path cannot be written.
         """
-        page = self.html()
-        partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_text(page, encoding="utf-8")
-            os.replace(partial, path)
-        except OSError as error:
-            partial.unlink(missing_ok=True)
-            raise DataError(
-                f"the report {path} cannot be written ({error.strerror}): expected a file in a "
-                "writable folder. Choose another path."
-            ) from error
+        write_page(self.html(), path)
 
     def to_dict(self) -> dict[str, Any]:
         """Evaluation and backtests as JSON types."""
@@ -108,14 +81,16 @@ class Report:
         evaluation = self.evaluation
         said = (*evaluation.notes, *(note for book in self.books for note in book.notes))
         warnings, notes = captions.warnings_first(said)
+        judged = self.newest.between(evaluation.start, None)
         latest = self.newest.latest()
         return {
             "name": self.model.name,
             "evaluation": evaluation,
-            "start": day(evaluation.start),
-            "end": day(evaluation.end),
-            "source": self.prices.source,
             "captions": captions,
+            "span": f"{captions.counted(len(evaluation.tickers), 'ticker')} of "
+            f"{self.prices.source}, {day(evaluation.start)} to {day(evaluation.end)}, "
+            f"{captions.counted(evaluation.n_dates, 'date')}.",
+            "unseen": unseen(self.model, evaluation, warnings),
             "stamp": captions.audit(said),
             "chosen": captions.chosen(said),
             "warnings": warnings,
@@ -125,52 +100,23 @@ class Report:
             "location": tables.location_table(evaluation),
             "origins": [tables.moment(origin) for origin in latest["origin"].unique()],
             "forecasts": tables.forecast_table(latest),
-            "fans": [
-                (ticker, picture(fan_chart(self.newest.select([ticker]), self.prices)))
-                for ticker in evaluation.tickers[:FAN_TICKERS]
-            ],
-            "calibration": picture(self.figures["calibration"]),
+            "gains": picture(self.figures["gains"], forecast_part.gain_words(evaluation)),
             "coverage": tables.calibration_table(evaluation),
             "conformal": tables.conformal_table(evaluation),
-            "gains": picture(self.figures["gains"]),
-            "terms": list(dict.fromkeys(f"{b.timing} {b.costs.describe()}" for b in self.books)),
+            **forecast_part.forecast_part(judged, self.prices, evaluation),
             "strategy_verdicts": tables.strategy_table(self.books),
-            "strategies": [
-                {
-                    "name": book.strategy,
-                    "title": tables.describe_strategy(book),
-                    "statistics": tables.statistics_table(book),
-                    "comparisons": tables.comparison_table(book),
-                    "picture": picture(self.figures[f"equity_{book.strategy}"]),
-                }
-                for book in self.books
-            ],
-            "provenance": self._provenance(),
+            "strategies": [strategy_part(book) for book in self.books],
+            "provenance": provenance(self.model, self.prices),
             "recipe": self.model.files.recipe.to_yaml(),
         }
 
-    def _provenance(self) -> dict[str, str]:
-        corpus = self.model.corpus
-        metrics = defaultdict(lambda: "unknown", self.model.files.metrics)
-        validation, test = corpus.validation_start[:10], corpus.test_start[:10]
-        return {
-            "trained on": f"{len(corpus.tickers)} tickers of {corpus.source}, labels known before "
-            f"{validation}",
-            "chosen on": f"{validation} to {test}",
-            "started from": ", ".join(parent.name for parent in corpus.parents) or "nothing",
-            "features": f"{corpus.features}: {', '.join(corpus.feature_names)}",
-            "training data hash": corpus.vintage,
-            "test data hash": self.prices.vintage,
-            **({"training universe": corpus.universe} if corpus.universe else {}),
-            "seed": f"{metrics['seed']} (one training; other seeds will differ)",
-            "MLflow run": str(metrics["mlflow_run_id"]),
-            "code": f"forecasting {__version__}; trained by {metrics['version']}, commit "
-            f"{metrics['git_commit']}",
-        }
 
-
-def picture(figure: Figure) -> Markup:
-    """A figure as the source of an image: a PNG inlined as a data address."""
-    buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=130)
-    return Markup("data:image/png;base64,") + base64.b64encode(buffer.getvalue()).decode()
+def unseen(model: NetworkForecaster, evaluation: Evaluation, warnings: list[str]) -> str:
+    """Which of the dates and tickers the model has seen, in a sentence; empty if in sample."""
+    if any(warning.startswith(captions.IN_SAMPLE) for warning in warnings):
+        return ""
+    known = sum(model.corpus.knows(ticker) for ticker in evaluation.tickers)
+    return (
+        f"{model.name} has seen no bar of these dates: it was trained and chosen on earlier ones. "
+        f"Of these tickers it knows {known} of {len(evaluation.tickers)} from those earlier dates."
+    )

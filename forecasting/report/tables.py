@@ -35,9 +35,9 @@ def score_table(evaluation: Evaluation, horizon: int) -> Table:
     for row in evaluation.table().query("horizon == @horizon").to_dict(orient="records"):
         means = (f"{row['nll']:.4f}", f"{row['crps_skill']:+.1%}", f"{row['cover90']:.1%}")
         test = (
-            _or_dash(row["gain"], "+.4f"),
-            _or_dash(row["t"], "+.1f"),
-            _or_dash(row["detectable"], ".4f"),
+            or_dash(row["gain"], "+.4f"),
+            or_dash(row["t"], "+.1f"),
+            or_dash(row["detectable"], ".4f"),
             str(row["verdict"]),
         )
         is_own = row["forecaster"] == evaluation.model
@@ -59,7 +59,7 @@ def verdict_table(evaluation: Evaluation) -> Table:
 def location_table(evaluation: Evaluation) -> Table:
     """Whether the predicted mean beats a mean of zero, a row a horizon."""
     rows = [
-        (str(row["horizon"]), f"{row['r2']:+.3%}", _or_dash(row["t"], "+.1f"), row["verdict"])
+        (str(row["horizon"]), f"{row['r2']:+.3%}", or_dash(row["t"], "+.1f"), row["verdict"])
         for row in evaluation.location.to_dict(orient="records")
     ]
     return Table(("bars ahead", "R2 of the mean", "t", "verdict"), rows)
@@ -89,9 +89,9 @@ def calibration_table(evaluation: Evaluation) -> Table:
             (
                 str(horizon),
                 *(f"{each['coverage']:.1%}{_star(each['p'])}" for each in covered),
-                _or_dash(own["calibration"].loc[horizon, "p"], ".3f"),
+                or_dash(own["calibration"].loc[horizon, "p"], ".3f"),
                 *(f"{each['hit_rate']:.1%}{_star(each['p'])}" for each in hits),
-                f"{_or_dash(direction['skill'], '+.2%')}{_star(direction['skill_p'])}",
+                f"{or_dash(direction['skill'], '+.2%')}{_star(direction['skill_p'])}",
             )
         )
     return Table(heads, rows)
@@ -130,8 +130,8 @@ def breakdown_table(evaluation: Evaluation, horizon: int, by: str) -> Table:
             str(row["group"]),
             str(row["n_dates"]),
             f"{row['gain']:+.4f}",
-            _or_dash(row["t"], "+.1f"),
-            _or_dash(row["detectable"], ".4f"),
+            or_dash(row["t"], "+.1f"),
+            or_dash(row["detectable"], ".4f"),
             str(row["verdict"]),
         )
         for row in evaluation.over_best(horizon, by).to_dict(orient="records")
@@ -154,7 +154,7 @@ STATISTICS = {
 def statistics_table(book: Backtest) -> Table:
     """The main statistics of a strategy and its benchmarks."""
     rows = [
-        (str(name), *(_or_dash(row[key], form) for key, (_, form) in STATISTICS.items()))
+        (str(name), *(or_dash(row[key], form) for key, (_, form) in STATISTICS.items()))
         for name, row in book.stats.iterrows()
     ]
     return Table(("account", *(head for head, _ in STATISTICS.values())), rows, has_own=True)
@@ -163,7 +163,7 @@ def statistics_table(book: Backtest) -> Table:
 def comparison_table(book: Backtest) -> Table:
     """Whether the strategy earned more a bar than cash and each benchmark."""
     rows = [
-        (each.against, f"{each.per_year:+.2%}", f"{each.test.t:+.1f}", str(each.verdict))
+        (each.against, f"{each.per_year:+.2%}", or_dash(each.test.t, "+.1f"), str(each.verdict))
         for each in book.comparisons
     ]
     return Table((f"{book.strategy} against", "a year", "t", "verdict"), rows)
@@ -228,7 +228,8 @@ def _parameter(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _or_dash(value: float, form: str) -> str:
+def or_dash(value: float, form: str) -> str:
+    """A number as text; a dash where it was not computed."""
     return "-" if pd.isna(value) else format(value, form)
 
 

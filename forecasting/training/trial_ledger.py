@@ -6,7 +6,7 @@ fails, is pruned, interrupted or killed counts too; one that is deleted in MLflo
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,7 +15,13 @@ import numpy as np
 from forecasting.errors import TrackingError
 from forecasting.market.panel import Panel, day
 from forecasting.market.span import check_span
-from forecasting.training.trial_store import begin_run, end_run, log_scores, read_trials
+from forecasting.training.trial_store import (
+    begin_run,
+    end_run,
+    log_scores,
+    log_sharpes,
+    read_trials,
+)
 from forecasting.training.trials import (
     FAILED,
     FAR_FUTURE,
@@ -34,24 +40,37 @@ class TrialRun:
     """A look that is under way.
 
     Attributes:
-        configuration: Its hash.
+        configurations: Hashes of what looks; several for a sweep.
         run_id: MLflow run; None if it is not counted.
         others: The other looks at its bars, before it and beside it; None if it is not counted.
         error: Why the store could not be asked, if it could not: the scoring goes on all the same.
     """
 
-    def __init__(self, configuration: str) -> None:
-        self.configuration = configuration
+    def __init__(self, configurations: Sequence[str]) -> None:
+        self.configurations = tuple(configurations)
         self.run_id: str | None = None
         self.others: Trials | None = None
         self.error: TrackingError | None = None
 
     def log_scores(self, scores: Mapping[str, float]) -> None:
         """Log finite scores; `sharpe` (a year's) is what the deflated Sharpe ratio asks for."""
+        self._log(log_scores, scores)
+
+    def log_sharpes(self, sharpes: Sequence[float]) -> None:
+        """Log the annual Sharpe ratios of a sweep, one a configuration, NaN for none.
+
+        Raises:
+            ValueError: There are more or fewer than configurations.
+        """
+        if len(sharpes) != len(self.configurations):
+            raise ValueError(f"{len(sharpes)} of {len(self.configurations)} Sharpe ratios")
+        self._log(log_sharpes, sharpes)
+
+    def _log(self, write: Callable[[str, Any], None], values: Any) -> None:
         if self.run_id is None or self.error is not None:
             return
         try:
-            log_scores(self.run_id, scores)
+            write(self.run_id, values)
         except TrackingError as error:
             self.error = error
 
@@ -70,14 +89,14 @@ class TrialRun:
             return f"{LEDGER} not counted, the MLflow store did not answer."
         if self.others is None:
             return f"{LEDGER} not counted (--no-track)."
-        return self.others.sentence_with(self.configuration)
+        return self.others.sentence_with(*self.configurations)
 
 
 @contextmanager
 def open_trial(
     kind: str,
     name: str,
-    configuration: Mapping[str, Any],
+    configuration: Mapping[str, Any] | Sequence[Mapping[str, Any]],
     prices: Panel,
     start: np.datetime64 | str | None = None,
     end: np.datetime64 | str | None = None,
@@ -95,7 +114,8 @@ def open_trial(
         kind: What looks, such as `evaluate`.
         name: What is scored, in words.
         configuration: All that decides the result, the prices aside: recipe, hash of the weights,
-            strategy, parameters, costs. JSON types; equal content is one configuration.
+            strategy, parameters, costs. JSON types; equal content is one configuration. A list is
+            a sweep: each counts as if it had looked alone.
         prices: The prices that are scored.
         start: First bar that is scored; the first of the prices by default.
         end: Last one; the last of the prices by default.
@@ -106,14 +126,16 @@ def open_trial(
     Yields:
         The look: log its scores, print its sentence.
     """
-    run = TrialRun(_digest(configuration))
+    many = [configuration] if isinstance(configuration, Mapping) else configuration
+    run = TrialRun([_digest(each) for each in many])
     if counted:
-        tags = {"kind": kind, "configuration": run.configuration, "vintage": prices.vintage}
+        whole = run.configurations[0] if len(many) == 1 else _digest(run.configurations)
+        tags = {"kind": kind, "configuration": whole, "vintage": prices.vintage}
         tags["first"], tags["last"] = span = _span(prices, start, end)
         scored = tuple(tickers or prices.tickers)
         tags |= {"mlflow.parentRunId": parent} if parent else {}
         try:
-            run.run_id = begin_run(name, scored, tags)
+            run.run_id = begin_run(name, scored, run.configurations, tags)
             found = trials(scored, *span).entries
             run.others = Trials(tuple(each for each in found if each.run_id != run.run_id))
         except TrackingError as error:
@@ -189,7 +211,8 @@ def _day(date: np.datetime64 | str) -> str:
     return day(date)
 
 
-def _digest(configuration: Mapping[str, Any]) -> str:
+def _digest(content: Mapping[str, Any] | Sequence[str]) -> str:
     """SHA-256 of a configuration as JSON, whatever the order of its keys."""
-    text = json.dumps(dict(configuration), sort_keys=True, default=str)
+    plain = dict(content) if isinstance(content, Mapping) else list(content)
+    text = json.dumps(plain, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -1,7 +1,11 @@
 """Judging a model is a look at its bars: counted in the ledger, openings in its folder too."""
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
 
 from forecasting.backtest.book import Backtest
 from forecasting.errors import ConfigError
@@ -11,9 +15,13 @@ from forecasting.forecaster.network_forecaster import NetworkForecaster
 from forecasting.forecaster.openings import begin_opening, end_opening
 from forecasting.market.panel import day
 from forecasting.training.trial_ledger import HOLDOUT_OPENING, TrialRun, open_trial
+from forecasting.training.trials import FAILED
 from forecasting.workflow.evaluated_card import write_openings
 from forecasting.workflow.judged_span import OPTION, JudgedSpan
 from forecasting.workflow.trading import Terms
+
+TRADING = ("backtest", "sweep")
+"""Kinds of looks that trade whatever they look at."""
 
 
 class Look:
@@ -80,15 +88,10 @@ def count(
     terms: Terms | None = None,
 ) -> Iterator[TrialRun]:
     """Count one configuration in the trial ledger; as `look`, without the opening."""
-    configuration = {
-        "recipe": model.files.recipe.model_dump(mode="json"),
-        "weights": weights_hash(model.network.state_dict()),
-        **(terms.configuration() if terms else {}),
-    }
     with open_trial(
         HOLDOUT_OPENING if span.opened else verb,
-        f"{verb} {model.name}" + (f" {terms.strategy}" if terms else ""),
-        configuration,
+        f"{verb} {model.name}" + (f" {terms.name}" if terms else ""),
+        identity(model) | (terms.configuration() if terms else {}),
         span.prices,
         span.start,
         tickers=tickers,
@@ -96,6 +99,34 @@ def count(
         counted=track,
     ) as trial:
         yield trial
+
+
+def identity(model: NetworkForecaster) -> dict[str, Any]:
+    """What the ledger knows a model by: its recipe and a hash of its weights."""
+    return {
+        "recipe": model.files.recipe.model_dump(mode="json"),
+        "weights": weights_hash(model.network.state_dict()),
+    }
+
+
+def trial_sharpes(trial: TrialRun) -> np.ndarray | None:
+    """Annual Sharpe ratios of the other configurations that were tried on a look's bars.
+
+    One that was traded and has none, cut off or never in the market, is NaN: it counts all the
+    same. One that failed was never traded. None where the looks were not counted: nobody knows then
+    how many there were.
+    """
+    if trial.others is None:
+        return None
+    latest: dict[str, float] = {}
+    for entry in trial.others.entries:
+        for name, value in entry.sharpes.items():
+            if value == value:
+                latest[name] = value
+            elif entry.kind in TRADING and entry.status != FAILED:
+                latest.setdefault(name, math.nan)
+    others = [value for name, value in latest.items() if name not in trial.configurations]
+    return np.array(others, dtype=float)
 
 
 def evaluation_scores(made: Evaluation) -> dict[str, float]:

@@ -14,6 +14,7 @@ from forecasting.market.span import check_span
 from forecasting.report.captions import IN_SAMPLE
 
 OPTION = "--open-holdout"
+IN_SAMPLE_OPTION = "--in-sample"
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +48,7 @@ def judged_span(
     start: str | None = None,
     end: str | None = None,
     open_holdout: bool = False,
+    in_sample: bool = True,
 ) -> JudgedSpan:
     """Choose the bars; without `open_holdout` none of the hold-out, so no label reaches into it.
 
@@ -56,10 +58,12 @@ def judged_span(
         start: First day; the model's first out-of-sample bar by default.
         end: Last day.
         open_holdout: Score the hold-out, all of it and nothing else.
+        in_sample: Whether the span may begin on bars that the model has seen; it is then said.
 
     Raises:
         ConfigError: There is no hold-out to open, or dates would open a part of it.
-        DataError: A date is none, or no bar is left.
+        DataError: A date is none, no bar is left, or the span begins in the model's corpus and may
+            not.
         ModelFileError: The list of openings is damaged.
     """
     check_span(start, end)
@@ -73,6 +77,8 @@ def judged_span(
         return JudgedSpan(prices, first, True, audit, (*notes, *_openings(model)))
     prices = prices.between(None, end)
     first = np.datetime64(start or model.corpus.test_start, "ns")
+    if not in_sample:
+        _require_unseen(model, first)
     notes += _lock(model, first)
     if holdout is not None:
         if first >= np.datetime64(str(holdout), "ns"):
@@ -117,6 +123,17 @@ def _bars(prices: Panel, holdout: str) -> str:
 def _openings(model: NetworkForecaster) -> tuple[str, ...]:
     openings = () if model.folder is None else read_openings(model.folder)
     return (openings_note(openings),) if openings else ()
+
+
+def _require_unseen(model: NetworkForecaster, start: np.datetime64) -> None:
+    """Refuse a span that reaches into what the model has seen."""
+    if model.corpus.seen(start):
+        first = day(np.datetime64(model.corpus.test_start, "ns"))
+        raise DataError(
+            f"--start {day(start)}: {model.name} was trained and chosen on bars before {first}, "
+            f"on which it earns by memory: expected {first} or later. {IN_SAMPLE_OPTION} "
+            "(in_sample=True) trades them all the same, and says so."
+        )
 
 
 def _lock(model: NetworkForecaster, start: np.datetime64) -> tuple[str, ...]:

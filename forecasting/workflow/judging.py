@@ -1,4 +1,4 @@
-"""The verbs that judge a model: evaluate, backtest, report.
+"""The verbs that judge a model: evaluate and report; `backtest` stands in `backtesting`.
 
 Each starts, unless told otherwise, on the first bar that the model has not seen, and says so loudly
 when it is told otherwise. None looks at the sealed hold-out unless it is told to open it, and every
@@ -8,9 +8,8 @@ look is counted in the trial ledger.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from forecasting.backtest.book import Backtest
+from forecasting.backtest.costs import Costs
 from forecasting.evaluation.evaluate import evaluate as evaluate_forecaster
 from forecasting.evaluation.evaluation import Evaluation
 from forecasting.forecast.forecast import Forecast
@@ -24,6 +23,7 @@ from forecasting.workflow.counting import (
     count,
     evaluation_scores,
     look,
+    trial_sharpes,
 )
 from forecasting.workflow.judged_span import JudgedSpan, judged_span
 from forecasting.workflow.places import require_writable
@@ -99,57 +99,6 @@ def evaluate(
     return made
 
 
-def backtest(
-    model: NetworkForecaster,
-    prices: Panel,
-    *,
-    strategy: str = "long_short",
-    tickers: Sequence[str] | None = None,
-    start: str | None = None,
-    end: str | None = None,
-    cost_bps: float | int = 5.0,
-    slippage_bps: float | int = 3.0,
-    execution: str = "auto",
-    open_holdout: bool = False,
-    track: bool = True,
-    progress: Progress | None = None,
-    **parameters: Any,
-) -> Backtest:
-    """Trade a model's forecasts with costs, from its first unseen bar on.
-
-    Args:
-        model: A trained model.
-        prices: To forecast and to trade at.
-        strategy: A name such as `long_short`, or the path of a Python file.
-        tickers: Trade only these.
-        start: First day of decisions; the model's first out-of-sample bar by default.
-        end: Last day.
-        cost_bps: Commission, bps of traded notional.
-        slippage_bps: Slippage, bps of traded notional.
-        execution: `next_open`, `next_close` or `auto`.
-        open_holdout: As for `evaluate`.
-        track: As for `evaluate`.
-        progress: Called with a few words before each step that takes time.
-        parameters: The strategy's own.
-
-    Raises:
-        ConfigError: The strategy or a parameter is not valid; hold-out as for `evaluate`.
-        DataError: The span has no forecast.
-    """
-    span = judged_span(model, prices, start=start, end=end, open_holdout=open_holdout)
-    say = progress or _say_nothing
-    terms = Terms(strategy, cost_bps, slippage_bps, execution, parameters)
-    with look("backtest", model, span, tickers=tickers, track=track, terms=terms) as opened:
-        say(f"forecasts of {model.name}")
-        forecast = model.forecast(span.prices)
-        say(f"backtest {strategy}")
-        said = (span.audit, *span.notes, opened.trial.sentence())
-        made = terms.trade(forecast, span, tickers=tickers, end=end, notes=said)
-        opened.trial.log_scores(backtest_scores(made))
-        opened.headline = backtest_headline([made])
-    return made
-
-
 def report(
     model: NetworkForecaster,
     prices: Panel,
@@ -159,8 +108,9 @@ def report(
     start: str | None = None,
     end: str | None = None,
     strategies: Sequence[str] = REPORTED_STRATEGIES,
-    cost_bps: float | int = 5.0,
-    slippage_bps: float | int = 3.0,
+    cost_bps: float | int = Costs.commission_bps,
+    slippage_bps: float | int = Costs.slippage_bps,
+    in_sample: bool = False,
     open_holdout: bool = False,
     track: bool = True,
     progress: Progress | None = None,
@@ -176,7 +126,8 @@ def report(
         end: Last day.
         strategies: Names or Python files, each with its default parameters.
         cost_bps: Commission, bps of traded notional.
-        slippage_bps: Slippage, bps of traded notional.
+        slippage_bps: Half the spread, bps of traded notional.
+        in_sample: Judge and trade a span that begins on bars which the model has seen, and say so.
         open_holdout: As for `evaluate`; one opening, whatever the number of strategies.
         track: As for `evaluate`; each strategy is a look of its own.
         progress: Called with a few words before each step that takes time.
@@ -185,7 +136,9 @@ def report(
         ConfigError: A strategy is not valid; hold-out as for `evaluate`.
         DataError: As `evaluate` and `backtest`, or `out` cannot be written.
     """
-    span = judged_span(model, prices, start=start, end=end, open_holdout=open_holdout)
+    span = judged_span(
+        model, prices, start=start, end=end, open_holdout=open_holdout, in_sample=in_sample
+    )
     require_writable(Path(out), "report")
     say = progress or _say_nothing
     with look("report", model, span, tickers=tickers, track=track) as opened:
@@ -197,9 +150,16 @@ def report(
         books = []
         for strategy in strategies:
             say(f"backtest {strategy}")
-            terms = Terms(strategy, cost_bps, slippage_bps)
+            terms = Terms(strategy, Costs(cost_bps, slippage_bps))
             with count("report", model, span, tickers=tickers, track=track, terms=terms) as trial:
-                book = terms.trade(forecast, span, tickers=tickers, end=end, notes=said)
+                book = terms.trade(
+                    forecast,
+                    span,
+                    tickers=tickers,
+                    end=end,
+                    trial_sharpes=trial_sharpes(trial),
+                    notes=(span.audit, *said),
+                )
                 trial.log_scores(backtest_scores(book))
             books.append(book)
         opened.headline = f"{captions.summary(evaluation)} {backtest_headline(books)}"

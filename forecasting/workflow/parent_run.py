@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from forecasting.training.past_runs import known_run
 from forecasting.training.tracking import Run, open_run
 
 
@@ -21,9 +22,28 @@ def open_parent_run(name: str, folder: Path, *, resume: bool) -> Iterator[Run]:
     Raises:
         TrackingError: The store cannot be reached.
     """
-    note = folder / f"{name}_run"
+    note = _note(name, folder)
     known = note.read_text(encoding="utf-8").strip() if resume and note.is_file() else None
     with open_run(name, known) as run:
         folder.mkdir(parents=True, exist_ok=True)
         note.write_text(run.run_id, encoding="utf-8")
         yield run
+
+
+def run_of(folder: Path, name: str = "walk_forward") -> str | None:
+    """Id of the run of the trainings in a folder; None if the store does not have it.
+
+    Args:
+        folder: Where the trainings lie.
+        name: What was done.
+
+    Raises:
+        TrackingError: The store cannot be reached.
+    """
+    note = _note(name, folder)
+    known = known_run(note.read_text(encoding="utf-8").strip()) if note.is_file() else None
+    return None if known is None else known.run_id
+
+
+def _note(name: str, folder: Path) -> Path:
+    return folder / f"{name}_run"

@@ -1,41 +1,40 @@
 """A strategy and the terms on which it trades a model's forecasts."""
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+import inspect
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from forecasting.backtest.accounting.terms import AccountTerms
 from forecasting.backtest.backtest import backtest
 from forecasting.backtest.book import Backtest
+from forecasting.backtest.costs import Costs, SpreadModel
+from forecasting.backtest.sweep.configuration import Configuration
+from forecasting.errors import ConfigError
 from forecasting.forecast.forecast import Forecast
 from forecasting.workflow.judged_span import JudgedSpan
 
 
-@dataclass(frozen=True)
-class Terms:
-    """What decides a backtest beside the forecasts and the prices.
-
-    Attributes:
-        strategy: A name such as `long_short`, or the path of a Python file.
-        cost_bps: Commission, bps of traded notional.
-        slippage_bps: Slippage, bps of traded notional.
-        execution: `next_open`, `next_close` or `auto`.
-        parameters: The strategy's own.
-    """
-
-    strategy: str
-    cost_bps: float | int
-    slippage_bps: float | int
-    execution: str = "auto"
-    parameters: dict[str, Any] = field(default_factory=dict)
+class Terms(Configuration):
+    """A configuration that trades a model's forecasts and that the trial ledger can name."""
 
     def configuration(self) -> dict[str, Any]:
-        """The terms as plain values; a file counts by what stands in it."""
-        file = Path(self.strategy)
-        if not file.is_file():
-            return asdict(self)
-        return asdict(self) | {"sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+        """The terms as plain values; a file or a function counts by what stands in it."""
+        source = self._source()
+        found = {} if source is None else {"sha256": hashlib.sha256(source).hexdigest()}
+        return self.plain() | found
+
+    def notes(self) -> tuple[str, ...]:
+        """What has to be said of how the ledger knows the strategy."""
+        if callable(self.strategy) and self._source() is None:
+            return (
+                f"The trial ledger knows {self.name} by its name alone: its source cannot be read, "
+                "so that a changed function of the same name counts as the same.",
+            )
+        return ()
 
     def trade(
         self,
@@ -44,6 +43,7 @@ class Terms:
         *,
         tickers: Sequence[str] | None = None,
         end: str | None = None,
+        trial_sharpes: np.ndarray | None = None,
         notes: Sequence[str] = (),
     ) -> Backtest:
         """Trade the forecasts of a span.
@@ -53,21 +53,59 @@ class Terms:
             span: The bars.
             tickers: Trade only these.
             end: The last day that was asked for.
+            trial_sharpes: Annual Sharpe ratios of the other configurations that were tried on
+                these bars; None where they were not counted.
             notes: What has to be said of the span.
 
         Raises:
-            ConfigError: The strategy or a parameter is not valid.
+            ConfigError: The strategy or a parameter is not valid, or decisions are delayed, which
+                a sweep tries.
             DataError: The span has no forecast, or too few bars.
         """
+        if self.delay:
+            raise ConfigError(
+                f"delay = {self.delay}: expected 0 for a single backtest. Sweep it instead."
+            )
         return backtest(
             forecast.select(tickers) if tickers else forecast,
             span.prices,
-            strategy=self.strategy,
-            cost_bps=self.cost_bps,
-            slippage_bps=self.slippage_bps,
+            strategy=str(self.strategy) if isinstance(self.strategy, Path) else self.strategy,
+            costs=self.costs,
+            account=self.account,
             start=span.start,
             end=end,
             execution=self.execution,
             parameters=self.parameters,
-            notes=notes,
+            trial_sharpes=None if trial_sharpes is None else trial_sharpes.tolist(),
+            notes=(*notes, *self.notes()),
         )
+
+    def _source(self) -> bytes | None:
+        """The strategy's own code; None of a name, or where it cannot be read."""
+        if callable(self.strategy):
+            try:
+                return inspect.getsource(self.strategy).encode()
+            except (OSError, TypeError):
+                return None
+        file = Path(self.strategy)
+        return file.read_bytes() if file.is_file() else None
+
+
+def make_terms(
+    strategy: str | Path | Callable[..., Any],
+    *,
+    cost_bps: float | int,
+    slippage_bps: float | int,
+    spread: str,
+    impact: float | int,
+    execution: str,
+    parameters: dict[str, Any],
+    **account: Any,
+) -> Terms:
+    """The terms by the names that the verb `backtest` gives them; `account` is of `AccountTerms`.
+
+    Raises:
+        ConfigError: A cost or a term of the account lies outside its range.
+    """
+    costs = Costs(cost_bps, slippage_bps, SpreadModel.choose(spread), impact)
+    return Terms(strategy, costs, AccountTerms(**account), execution, parameters)

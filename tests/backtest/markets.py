@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from forecasting.backtest.tape.tape import Basis, Tape
 from forecasting.forecast.forecast import Forecast
 from forecasting.forecast.student_t import StudentT
 from forecasting.market.panel import COLUMNS, Panel
@@ -18,6 +19,33 @@ def make_panel(closes: np.ndarray, opens: np.ndarray | None = None) -> Panel:
     times = pd.bdate_range("2020-01-01", periods=len(closes)).to_numpy().astype("datetime64[ns]")
     tickers = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ"[: closes.shape[1]])
     return Panel(times, tickers, values, source="test market")
+
+
+def make_raw_tape(
+    closes: np.ndarray, opens: np.ndarray | None = None, **changes: np.ndarray | None
+) -> Tape:
+    """A tape of raw daily prices, filled at the open if there is one; a NaN close has no bar.
+
+    Without `changes` (fields of the tape) nothing splits or pays, and there is no spread, no known
+    volatility and no known volume.
+    """
+    present = np.isfinite(closes)
+    newest = np.maximum.accumulate(np.where(present, np.arange(len(closes))[:, None], -1), axis=0)
+    known = np.take_along_axis(closes, np.maximum(newest, 0), axis=0)
+    times = pd.bdate_range("2020-01-01", periods=len(closes)).to_numpy().astype("datetime64[ns]")
+    fields = {
+        "fill": np.where(present, closes if opens is None else opens, np.nan),
+        "mark": np.where(newest >= 0, known, 0.0),
+        "present": present,
+        "split": np.ones(closes.shape),
+        "dividend": np.zeros(closes.shape),
+        "half_spread": np.zeros(closes.shape),
+        "volatility": np.full(closes.shape, np.nan),
+        "volume": np.full(closes.shape, np.nan),
+        "elapsed": np.diff(times, prepend=times[:1]) / np.timedelta64(365, "D"),
+    }
+    tickers = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ"[: closes.shape[1]])
+    return Tape(times, tickers, Basis.RAW, **(fields | changes))
 
 
 def random_walk(n_bars: int, n_tickers: int, seed: int) -> Panel:

@@ -9,11 +9,13 @@ from backtest.markets import make_forecast, make_panel, noise_forecast, random_w
 from future import KINDS, change_future
 
 from forecasting.backtest import backtest
+from forecasting.backtest.accounting.simulate import simulate
+from forecasting.backtest.accounting.terms import AccountTerms
 from forecasting.backtest.costs import Costs
-from forecasting.backtest.engine import simulate
 from forecasting.backtest.execution import Execution
 from forecasting.backtest.plan import make_plan
-from forecasting.backtest.strategies import STRATEGIES
+from forecasting.backtest.strategies.registry import BENCHMARKS, STRATEGIES
+from forecasting.backtest.tape.make_tape import make_tape
 from forecasting.errors import ConfigError, DataError
 from forecasting.forecast.forecast import Forecast
 from forecasting.forecast.significance import Verdict, mean_test, verdict
@@ -31,11 +33,10 @@ def test_on_a_random_walk_it_loses_its_costs_and_claims_nothing() -> None:
     for seed in range(seeds):
         panel = random_walk(60, 6, seed)
         plan = make_plan(noise_forecast(panel, seed + 1000), "long_short", {"top_k": 2}, 252.0)
-        ledger = simulate(
-            panel, plan.weights, costs=costs, execution=Execution.NEXT_OPEN, decides=plan.decides
-        )
+        tape = make_tape(panel, Execution.NEXT_OPEN, costs)
+        ledger = simulate(tape, plan.policy(tape.times), costs, AccountTerms(1.0, borrow_fee=0))
         verdicts.append(verdict(mean_test(ledger.returns)))
-        before_costs.append(float(ledger.profit.sum()))
+        before_costs.append(float(ledger.equity[-1] - 1 + ledger.costs.sum()))
         paid.append(float(ledger.costs.sum()))
     assert verdicts.count(Verdict.BEATS) <= 0.05 * seeds
     error = np.std(before_costs) / np.sqrt(seeds)
@@ -50,7 +51,7 @@ def test_a_forecast_that_knows_beats_everything() -> None:
     book = backtest(
         make_forecast(panel, loc), panel, parameters={"horizon": 1, "rebalance_every": 1}
     )
-    assert [each.verdict for each in book.comparisons] == [Verdict.BEATS] * 3
+    assert [each.verdict for each in book.comparisons] == [Verdict.BEATS] * 6
     assert book.stats.loc["long_short", "sharpe"] > 10
 
 
@@ -61,7 +62,7 @@ def test_every_strategy_runs_beside_its_benchmarks(
     # There is no bar before the first forecast to measure a year by.
     parameters = {"bars_per_year": 252.0} if strategy == "volatility_target" else {}
     book = backtest(forecast, prices, strategy=strategy, parameters=parameters)
-    expected = {strategy, "buy_and_hold", "equal_weight"}
+    expected = {strategy, *BENCHMARKS}
     assert set(book.equity) == set(book.stats.index) == set(book.trades.index) == expected
     assert book.equity.columns[0] == strategy
     assert list(book.verdicts.index) == ["cash", *book.equity.columns[1:]]
@@ -112,10 +113,8 @@ def test_later_prices_change_nothing_before_them(
 def test_missing_bars_are_counted_and_told(forecast: Forecast, prices: Panel) -> None:
     book = backtest(forecast, prices, strategy="equal_weight")
     assert book.trades.loc["buy_and_hold", "stale_marks"] == 10
-    assert any(
-        note == "buy_and_hold: a holding without a bar was marked at its last known price 10 times."
-        for note in book.notes
-    )
+    (counted,) = (note for note in book.notes if "marks of a holding without a bar" in note)
+    assert "buy_and_hold 10" in counted
     assert any("buy_and_hold holds 3 of 4 tickers" in note for note in book.notes)
 
 
@@ -141,7 +140,7 @@ def test_the_span_is_that_of_the_forecasts(forecast: Forecast, prices: Panel) ->
 
 
 def test_higher_costs_are_not_richer(forecast: Forecast, prices: Panel) -> None:
-    final = [backtest(forecast, prices, cost_bps=bps).equity.iloc[-1] for bps in (0, 20, 80)]
+    final = [backtest(forecast, prices, costs=Costs(bps)).equity.iloc[-1] for bps in (0, 20, 80)]
     assert (final[0] > final[1]).all()
     assert (final[1] > final[2]).all()
 
@@ -149,8 +148,6 @@ def test_higher_costs_are_not_richer(forecast: Forecast, prices: Panel) -> None:
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"cost_bps": -1}, ConfigError, "commission of -1 bps"),
-        ({"slippage_bps": -0.5}, ConfigError, "slippage of -0.5 bps"),
         ({"strategy": "longshort"}, ConfigError, "did you mean 'long_short'"),
         ({"parameters": {"top_k": 3}}, ConfigError, "top_k = 3: expected 1 to 2"),
         ({"parameters": {"k": 3}}, ConfigError, "has no parameter 'k'"),
@@ -172,6 +169,14 @@ def test_refuses_in_one_line(
     assert "\n" not in str(caught.value)
 
 
+def test_a_function_may_not_hide_a_benchmark(forecast: Forecast, prices: Panel) -> None:
+    def momentum(forecast: Forecast) -> np.ndarray:
+        return np.zeros(forecast.mask.shape)
+
+    with pytest.raises(ConfigError, match="a function called momentum"):
+        backtest(forecast, prices, strategy=momentum)
+
+
 def test_refuses_an_empty_forecast(forecast: Forecast, prices: Panel) -> None:
     nothing = replace(forecast, law=forecast.law.map(lambda x: np.full_like(x, np.nan)))
     with pytest.raises(DataError, match="it covers no bar at all"):
@@ -183,3 +188,16 @@ def test_refuses_the_forecast_of_other_prices(forecast: Forecast, prices: Panel)
         backtest(forecast, prices.between(end="2011-01-31"))
     with pytest.raises(DataError, match="is not in"):
         backtest(forecast, prices.select(["AAA", "BBB"]))
+
+
+def test_what_cash_earns_is_neither_alpha_nor_skill() -> None:
+    panel = random_walk(500, 6, seed=1)
+    forecast = noise_forecast(panel, 2)
+    poor, rich = (
+        backtest(forecast, panel, account=AccountTerms(cash_yield=rate), n_random=0)
+        for rate in (0.0, 0.2)
+    )
+    assert rich.stats.loc["long_short", "sharpe"] > poor.stats.loc["long_short", "sharpe"] + 1
+    assert rich.luck.psr == pytest.approx(poor.luck.psr, abs=0.02)
+    alphas = [made.relative.loc["buy_and_hold", "alpha"] for made in (poor, rich)]
+    assert alphas[1] == pytest.approx(alphas[0], abs=0.05)

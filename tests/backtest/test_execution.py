@@ -6,7 +6,7 @@ from backtest.markets import make_panel
 
 from forecasting.backtest.execution import Execution
 from forecasting.errors import ConfigError, DataError
-from forecasting.market.panel import COLUMNS, Panel
+from forecasting.market.panel import Panel
 
 
 def test_auto_takes_the_open_where_every_ticker_has_opens(prices: Panel, close_only: Panel) -> None:
@@ -28,15 +28,6 @@ def test_refuses_opens_that_are_not_there(close_only: Panel) -> None:
 def test_refuses_an_unknown_execution(prices: Panel) -> None:
     with pytest.raises(ConfigError, match="expected auto, next_open or next_close"):
         Execution.choose(prices, "same_close")
-
-
-def test_the_open_is_adjusted_as_its_close_is() -> None:
-    panel = make_panel(np.array([[10.0], [20.0]]), np.array([[8.0], [21.0]]))
-    values = panel.values.copy()
-    values[0, 0, COLUMNS.index("adj_close")] = 5.0
-    panel = Panel(panel.times, panel.tickers, values)
-    assert Execution.NEXT_OPEN.fill_prices(panel).ravel().tolist() == [4.0, 21.0]
-    assert Execution.NEXT_CLOSE.fill_prices(panel).ravel().tolist() == [5.0, 20.0]
 
 
 def test_the_sentence_says_when() -> None:

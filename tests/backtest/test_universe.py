@@ -8,10 +8,15 @@ from backtest.markets import make_forecast, noise_forecast, random_walk
 from future import change_future_members
 from market.universes import FOREVER, day_of, everybody, roster, universe
 
+from forecasting.backtest.accounting.ledger import Ledger
+from forecasting.backtest.accounting.policy import Targets
+from forecasting.backtest.accounting.simulate import simulate
+from forecasting.backtest.accounting.terms import AccountTerms
 from forecasting.backtest.backtest import backtest
+from forecasting.backtest.book import Backtest
 from forecasting.backtest.costs import Costs
-from forecasting.backtest.engine import simulate
 from forecasting.backtest.execution import Execution
+from forecasting.backtest.tape.make_tape import make_tape
 from forecasting.market.panel import Panel
 from forecasting.market.survivorship import MEMBERS, SURVIVORS
 from forecasting.market.universe import Spell
@@ -20,15 +25,18 @@ WALK = random_walk(300, 8, seed=2)
 STRATEGIES = ("long_short", "long_only", "volatility_target", "equal_weight")
 
 
-def trade(panel: Panel, strategy: str = "long_only", **parameters: object):
+def trade(panel: Panel, strategy: str = "long_only", **parameters: object) -> Backtest:
     year = {"bars_per_year": 252.0} if strategy == "volatility_target" else {}
     forecast = noise_forecast(WALK, seed=3).select(panel.tickers)
     return backtest(forecast, panel, strategy=strategy, parameters={**parameters, **year})
 
 
-def hold(panel: Panel, weights: np.ndarray, decides: np.ndarray | None = None):
-    free = Costs(0, 0)
-    return simulate(panel, weights, costs=free, execution=Execution.NEXT_OPEN, decides=decides)
+def hold(panel: Panel, weights: np.ndarray, decides: np.ndarray | None = None) -> Ledger:
+    free = Costs(0, 0, impact=0)
+    every = np.ones(len(panel.times), dtype=bool)
+    tape = make_tape(panel, Execution.NEXT_OPEN, free)
+    targets = Targets(weights, every if decides is None else decides)
+    return simulate(tape, targets, free, AccountTerms(delisted_after=1000))
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -51,7 +59,7 @@ def test_only_members_are_held_one_bar_after_the_decision(strategy: str) -> None
     assert held.any()
     # Bought after the close of a member's bar, sold after the close of the first bar outside.
     assert not (held[2:] & ~marked.member[1:-1] & ~marked.member[2:]).any()
-    assert any("left the universe; the sale" in note for note in book.notes)
+    assert any("left the universe" in note for note in book.notes)
 
 
 def test_what_leaves_between_two_decisions_is_sold_at_the_next_fill() -> None:
@@ -62,7 +70,7 @@ def test_what_leaves_between_two_decisions_is_sold_at_the_next_fill() -> None:
     assert np.flatnonzero(ledger.positions[:, 1]).tolist() == list(range(4, 11))
     assert np.flatnonzero(ledger.trades.any(axis=1)).tolist() == [4, 11]
     assert ledger.positions[12:, 0].all()
-    assert ledger.exits == 1
+    assert ledger.counts["exits"] == 1
     opens = panel.column("open")[11, 1] * panel.column("adj_close")[11, 1]
     assert -ledger.trades[11, 1] == pytest.approx(
         ledger.positions[10, 1]
@@ -77,7 +85,7 @@ def test_no_order_buys_outside_whatever_a_strategy_wants() -> None:
     spells = [Spell("A", FOREVER, None), Spell("B", day_of(panel, 9), None)]
     ledger = hold(universe(*spells).apply(panel), np.full((20, 2), 0.5))
     assert np.flatnonzero(ledger.positions[:, 1])[0] == 10
-    assert ledger.exits == 0
+    assert ledger.counts["exits"] == 0
 
 
 def test_who_leaves_during_a_halt_is_sold_at_its_next_price() -> None:
@@ -88,7 +96,7 @@ def test_who_leaves_during_a_halt_is_sold_at_its_next_price() -> None:
     spells = [Spell("A", FOREVER, None), Spell("B", FOREVER, day_of(panel, 9))]
     ledger = hold(universe(*spells).apply(panel), np.full((20, 2), 0.5), np.arange(20) == 3)
     assert np.flatnonzero(ledger.trades[:, 1]).tolist() == [4, 14]
-    assert (ledger.exits, ledger.stale_marks) == (1, 4)
+    assert (ledger.counts["exits"], ledger.counts["stale_marks"]) == (1, 4)
 
 
 @pytest.mark.parametrize("final_return", [None, -0.3])
@@ -193,8 +201,7 @@ def test_a_table_with_the_failed_takes_the_survivors_gain_away() -> None:
             make_forecast(prices, np.zeros(prices.mask.shape)),
             prices,
             strategy="equal_weight",
-            cost_bps=0,
-            slippage_bps=0,
+            costs=Costs(0, 0),
         )
         growth[name] = book.stats.loc["equal_weight", "cagr"]
     assert abs(growth["members"]) < 0.04

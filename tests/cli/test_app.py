@@ -8,7 +8,7 @@ from cli.command import USAGE, Command
 import forecasting as fc
 from forecasting import paths
 from forecasting.cli import app
-from forecasting.workflow import judging
+from forecasting.workflow import backtesting, judging
 
 VERBS = ("fetch", "train", "evaluate", "forecast", "backtest", "report", "compare", "models")
 VERBS += ("rerun", "features", "audit", "trials", "walk-forward")
@@ -91,9 +91,9 @@ def test_public_face() -> None:
 
 def test_rooms_do_not_hide_verbs() -> None:
     room = importlib.import_module("forecasting.backtest")
-    assert importlib.import_module("forecasting.backtest.engine")
+    assert importlib.import_module("forecasting.backtest.book")
     assert importlib.import_module("forecasting.report.report")
     # What the import system does to the package when a room is imported.
     fc.backtest = room
-    assert fc.backtest is judging.backtest
+    assert fc.backtest is backtesting.backtest
     assert fc.report is judging.report

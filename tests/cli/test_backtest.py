@@ -1,10 +1,19 @@
+import inspect
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+import typer
 from cli.command import USAGE, Command
 
 import forecasting as fc
+from forecasting.backtest.accounting.terms import AccountTerms
+from forecasting.backtest.costs import Costs
+from forecasting.backtest.strategies.registry import BENCHMARKS, STRATEGIES
+from forecasting.cli.backtest import backtest
+from forecasting.cli.help_panels import PanelledCommand
+from forecasting.cli.strategies import complete_strategy
 from forecasting.market.panel import Panel
 
 STRATEGY = """
@@ -28,9 +37,9 @@ def test_tables_for_people(forecasting: Command, model_folder: Path, price_file:
     assert lines[1].startswith("volatility_target (bars_per_year 26")
     first_words = [line.split()[0] for line in lines if line]
     at = first_words.index("account")
-    assert first_words[at + 1 : at + 8] == [
-        *("volatility_target", "buy_and_hold", "equal_weight"),
-        *("volatility_target", "cash", "buy_and_hold", "equal_weight"),
+    assert first_words[at + 1 : at + 4 + len(BENCHMARKS)] == [
+        *("volatility_target", *BENCHMARKS),
+        *("volatility_target", "cash"),
     ]
     for words in ("not matched for risk", "5 bps commission", "Survivorship", "filled at the open"):
         assert " ".join(done.out.split()).count(words) == 1
@@ -65,12 +74,14 @@ def test_own_strategy_with_its_parameter(
     assert json.loads(done.out)["parameters"]["gross"] == 0.5
 
 
-def test_in_sample_is_said_first(
+def test_in_sample_is_refused_unless_told_and_then_said_first(
     forecasting: Command, model_folder: Path, price_file: Path
 ) -> None:
-    done = forecasting(
-        "backtest", model_folder, "--no-track", "--prices", price_file, "--start", "2011-01-03"
-    )
+    asked = ("--no-track", "--prices", price_file, "--start", "2011-01-03")
+    refused = forecasting("backtest", model_folder, *asked).error
+    assert "--start 2011-01-03: jamba-tiny was trained and chosen on bars before 2011-" in refused
+    assert "or later. --in-sample (in_sample=True)" in refused
+    done = forecasting("backtest", model_folder, *asked, "--in-sample")
     assert (
         "- IN SAMPLE: the span starts 2011-01-03, but jamba-tiny" in done.out.partition("\n\n")[0]
     )
@@ -87,8 +98,17 @@ def test_in_sample_is_said_first(
         (("--set", "top_k=99"), "expected 1 to 2"),
         (("--set", "top_k"), "expected name=value, such as top_k=3"),
         (("--set", "top_k=[1"), "not valid YAML"),
+        (("--set", "top_k=1", "--set", "top_k=2"), "top_k came before, expected each parameter"),
         (("--set", "start=2000-01-01"), "--set start: no strategy has this parameter"),
         (("--set", "prices=3"), "--set prices: no strategy has this parameter"),
+        (("top_k=3",), "'top_k=3' is no ticker: expected --set top_k=3"),
+        (("--recipe", "gru-twin"), "expected neither recipe nor seed"),
+        (("--margin-limit", 0), "margin_limit = 0: expected above 0"),
+        (("--borrow-fee", "-1"), "borrow_fee = -1: expected 0 to 10"),
+        (("--capital", "nan"), "capital = nan: expected"),
+        (("--spread", "bucket", "--report", "/"), "report"),
+        (("--grid", "cost_bps=0,-5"), "commission of -5 bps: expected 0 to 1000"),
+        (("--grid", "cost_bps"), "cost_bps"),
         (("--start", "2030-01-01"), "no forecast of jamba-tiny from 2030-01-01"),
         (("--start", "2012-03-01", "--end", "2012-01-02"), "expected start <= end"),
     ],
@@ -138,3 +158,108 @@ def test_costs_that_cannot_be(
     wrong = forecasting("backtest", model_folder, "--no-track", option, bps)
     assert wrong.code == USAGE
     assert option in wrong.err
+
+
+def test_defaults_are_those_of_the_account() -> None:
+    shown = {name: each.default for name, each in inspect.signature(backtest).parameters.items()}
+    costs = asdict(Costs())
+    costs["cost_bps"] = costs.pop("commission_bps")
+    account = {name: value for name, value in asdict(AccountTerms()).items() if name in shown}
+    assert len(account) == 8
+    for name, value in (costs | account).items():
+        assert shown[name] == value
+
+
+def test_strategies_are_listed_and_completed(forecasting: Command) -> None:
+    done = forecasting("backtest", "--list")
+    assert done.code == 0
+    listed = [line.split()[0] for line in done.out.splitlines()[1:]]
+    assert listed == list(STRATEGIES)
+    assert max(map(len, done.out.splitlines())) <= 100
+    assert complete_strategy("long") == ["long_short", "long_only"]
+
+
+def test_help_has_a_panel_for_costs_and_account(capsys: pytest.CaptureFixture[str]) -> None:
+    app = typer.Typer(rich_markup_mode=None)
+    app.command(cls=PanelledCommand)(backtest)
+    with pytest.raises(SystemExit):
+        app(args=["--help"])
+    lines = capsys.readouterr().out.splitlines()
+    heads = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
+    assert heads == ["Arguments:", "Options:", "Sweep:", "Paper trading:", "Costs:", "Account:"]
+    assert lines.index("Costs:") < next(k for k, line in enumerate(lines) if "--cost-bps" in line)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--today", "--report", "page.html"),
+        ("--today", "--grid", "top_k=1,2"),
+        ("--today", "--in-sample"),
+        ("--today", "--open-holdout"),
+        ("--today", "--seed", "0"),
+        ("--today", "--recipe", "chosen"),
+        ("--today", "--start", "2012-01-02"),
+        ("--grid", "top_k=1,2", "--report", "page.html"),
+        ("--grid", "top_k=1,2", "--open-holdout"),
+        ("--out", "table.csv"),
+        ("--cash", "5"),
+        ("--positions", "held.csv"),
+        ("--spread", "wide"),
+        ("--impact", "-1"),
+        ("--participation-cap", "2"),
+    ],
+)
+def test_options_that_do_not_go_together(
+    options: tuple[str, ...], forecasting: Command, model_folder: Path
+) -> None:
+    assert forecasting("backtest", model_folder, "--no-track", *options).code == USAGE
+
+
+def test_a_grid_goes_on_behind_its_option(
+    forecasting: Command, model_folder: Path, price_file: Path, tmp_path: Path
+) -> None:
+    files = ("--out", tmp_path / "table.csv", "--plot", tmp_path / "map.png")
+    asked = ("--prices", price_file, "--no-track", *files)
+    grid = ("--grid", "cost_bps=0,5", "top_k=1,2", "AAA", "BBB", "CCC", "DDD")
+    done = forecasting("backtest", model_folder, *grid, *asked)
+    assert (done.code, done.err) == (0, "")
+    assert "4 configurations of long_short on forecasts of jamba-tiny" in done.out
+    assert len((tmp_path / "table.csv").read_text().splitlines()) == 5
+    assert (tmp_path / "map.png").stat().st_size > 1000
+    twice = forecasting("backtest", model_folder, *grid, *asked, "--cost-bps", 7)
+    assert "cost_bps is fixed and in the grid" in twice.error
+
+
+def test_a_page_is_written(
+    forecasting: Command, model_folder: Path, price_file: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / "page.html"
+    asked = ("--prices", price_file, "--no-track", "--report", page)
+    done = forecasting("backtest", model_folder, *asked)
+    assert done.out.endswith(f"report: {page}\n")
+    assert "long_short" in page.read_text()
+
+
+def test_orders_for_the_next_session(
+    forecasting: Command, model_folder: Path, price_file: Path, tmp_path: Path
+) -> None:
+    asked = ("backtest", model_folder, "--prices", price_file, "--today", "--whole-shares")
+    done = forecasting(*asked, "--capital", 50_000)
+    assert (done.code, done.err) == (0, "")
+    lines = done.out.splitlines()
+    assert max(map(len, lines)) <= 80
+    said = " ".join(done.out.split())
+    assert "decided at the close of 2012-04-20, for the session of 2012-04-23" in said
+    assert "STALE: the newest bar is of 2012-04-20" in said
+    assert "equity 50,000.00, cash 50,000.00" in said
+    assert {"buy", "sell"} <= set(said.split())
+    held = tmp_path / "held.csv"
+    held.write_text("ticker,shares\nDDD,3\nAAA,-2\n")
+    printed = json.loads(forecasting(*asked, "--positions", held, "--cash", 1000, "--json").out)
+    assert [row["held"] for row in printed["orders"] if row["ticker"] in ("AAA", "DDD")] == [-2, 3]
+    assert printed["session"] == "2012-04-23"
+    held.write_text("ticker,shares\nDDD,3\nDDD,-2\n")
+    assert "line 3: DDD comes twice" in forecasting(*asked, "--positions", held).error
+    held.write_text("ticker,shares\nZZZ,3\n")
+    assert "positions hold ZZZ" in forecasting(*asked, "--positions", held, "--cash", 1).error

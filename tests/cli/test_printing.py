@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecasting.cli.printing import layout, plain, print_json, print_notes, print_text
+from forecasting.cli.printing import _order_row, layout, plain, print_json, print_notes, print_text
 
 HEADS = ("account", "return", "verdict")
 ROWS = [("long_short", "-4.4%", "LOSES"), ("cash", "+10.0%", "NO EVIDENCE")]
@@ -27,6 +27,15 @@ def test_table_that_is_too_wide_moves_together_and_loses_nothing() -> None:
 
 def test_table_without_rows_is_its_head() -> None:
     assert layout(HEADS, [], 80) == ["account  return  verdict"]
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(575.61245, "575.612"), (2.5, "2.5"), (-1_264_863.0, "-1,264,863"), (999_999.6, "1,000,000")],
+)
+def test_shares_are_never_rounded_to_thousands(count: float, text: str) -> None:
+    row = dict.fromkeys(("price", "weight", "notional", "cost"), 1.0) | {"ticker": "AAA"}
+    assert _order_row(row | {"held": count, "target": count, "order": 0.0})[4] == text
 
 
 def test_notes_are_wrapped_and_said_once(

@@ -64,6 +64,13 @@ def test_tables_for_people_and_json_for_scripts(
     assert printed["settings"]["refit_every"] == 150
     assert [row["fold"] for row in printed["folds"]] == [0, 1]
     assert "already holds a fold" in forecasting(*asked(price_file, out)).error
+    chosen = ("--recipe", "gru-twin", "--seed", 0, "--no-track", "--json")
+    traded = forecasting("backtest", out, "AAA", "BBB", "--prices", price_file, *chosen)
+    book = json.loads(traded.out)
+    assert (book["forecaster"], book["start"]) == ("gru-twin, seed 0", "2011-05-23")
+    assert any("refitted every 150 bars, 2 folds" in note for note in book["notes"])
+    today = forecasting("backtest", out, "--prices", price_file, "--today")
+    assert "--today needs one model" in today.error
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from forecasting.evaluation.baselines.ewma import EwmaT
 from forecasting.evaluation.baselines.log_har import LogHarT
 from forecasting.evaluation.evaluate import evaluate
 from forecasting.evaluation.evaluation import Evaluation
-from forecasting.evaluation.plots import calibration, gains_by_part
+from forecasting.evaluation.plots import calibration, gains_by_part, reliability
 from forecasting.market.panel import Panel
 
 
@@ -63,3 +63,15 @@ def test_gains_of_every_year_and_regime_are_drawn(result: Evaluation) -> None:
         assert [label.get_text() for label in axis.get_xticklabels()] == list(
             rows["group"].unique()
         )
+
+
+def test_reliability_draws_the_table(result: Evaluation) -> None:
+    figure = reliability(result)
+    figure.draw_without_rendering()
+    for axis, horizon in zip(figure.axes, result.horizons, strict=True):
+        rows = result.reliability[result.reliability["horizon"] == horizon]
+        points, right, together = axis.get_lines()
+        np.testing.assert_allclose(points.get_xdata().astype(float), 100 * rows["forecast"])
+        np.testing.assert_allclose(points.get_ydata().astype(float), 100 * rows["frequency"])
+        np.testing.assert_array_equal(right.get_xdata(), right.get_ydata())
+        assert len(set(together.get_ydata())) == 1

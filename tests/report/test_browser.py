@@ -11,8 +11,7 @@ from threading import Thread
 import matplotlib.image
 import numpy as np
 import pytest
-
-from forecasting.report.report import Report
+from report.elements import Elements
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [
@@ -35,7 +34,13 @@ def asked() -> list[str]:
 
 
 @pytest.fixture
-def visit(asked: list[str], tmp_path: Path) -> Iterator[Visit]:
+def console() -> list[str]:
+    """What the browser wrote to its console: warnings and errors of pages."""
+    return []
+
+
+@pytest.fixture
+def visit(asked: list[str], console: list[str], tmp_path: Path) -> Iterator[Visit]:
     """Opens a file in a browser whose only way out is a proxy here that writes down and refuses."""
 
     class Refusing(BaseHTTPRequestHandler):
@@ -58,6 +63,7 @@ def visit(asked: list[str], tmp_path: Path) -> Iterator[Visit]:
         f"--user-data-dir={tmp_path / 'profile'}",
         f"--proxy-server=http://127.0.0.1:{server.server_address[1]}",
         "--proxy-bypass-list=<-loopback>",
+        "--enable-logging=stderr",
     ]
 
     def run(page: Path, *options: str) -> str:
@@ -65,6 +71,7 @@ def visit(asked: list[str], tmp_path: Path) -> Iterator[Visit]:
             [*command, *options, page.as_uri()], capture_output=True, text=True, timeout=120
         )
         assert done.returncode == 0, done.stderr
+        console.extend(line for line in done.stderr.splitlines() if ":CONSOLE" in line)
         return done.stdout
 
     yield run
@@ -73,15 +80,12 @@ def visit(asked: list[str], tmp_path: Path) -> Iterator[Visit]:
 
 
 def test_page_renders_and_asks_nobody(
-    visit: Visit, asked: list[str], report: Report, tmp_path: Path
+    visit: Visit, asked: list[str], console: list[str], any_page: str, tmp_path: Path
 ) -> None:
-    page = tmp_path / "page.html"
-    report.write(page)
+    page = _written(any_page, tmp_path)
     dom = visit(page, "--dump-dom")
-    rivals = len(report.evaluation.rivals)
-    assert f"jamba-tiny against {rivals} rivals at 3 horizons" in dom
-    assert dom.count("<img ") == len(report.evaluation.tickers) + 2 + len(report.books)
-    for width in (1100, 400):
+    assert dom.count("<img ") == len(Elements(any_page).all("img")) > 10
+    for width in (1200, 390):
         picture = tmp_path / f"{width}.png"
         visit(page, f"--window-size={width},6000", f"--screenshot={picture}")
         pixels = matplotlib.image.imread(picture)[..., :3]
@@ -89,6 +93,54 @@ def test_page_renders_and_asks_nobody(
         # Bars, bands and curves were drawn: not just black words on white.
         assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 200
     assert asked == []
+    assert console == []
+
+
+PHONE = (
+    '<iframe src="page.html" style="width: 390px; height: 800px; border: 0"></iframe>'
+    "<script>addEventListener('message', (event) => { document.title = event.data })</script>"
+)
+MEASURE = "<script>parent.postMessage(innerWidth + ' ' + document.documentElement.scrollWidth, '*')"
+
+
+def _measured(visit: Visit, page: str, tmp_path: Path) -> tuple[int, int]:
+    """Width of a phone and of what it shows, of a copy that may run a script.
+
+    No window of the browser is as narrow as a phone, a frame is.
+    """
+    free = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page)
+    _written(free.replace("</body>", MEASURE + "</script></body>"), tmp_path)
+    phone = tmp_path / "phone.html"
+    phone.write_text(PHONE, encoding="utf-8")
+    found = re.search(r"<title>(\d+) (\d+)</title>", visit(phone, "--dump-dom"))
+    assert found
+    return int(found[1]), int(found[2])
+
+
+def test_no_scrolling_sideways_on_a_phone(visit: Visit, any_page: str, tmp_path: Path) -> None:
+    assert _measured(visit, any_page, tmp_path) == (390, 390)
+    wide = any_page.replace("<main>", '<main><div style="width: 900px">wide</div>')
+    assert _measured(visit, wide, tmp_path)[1] > 900
+
+
+@pytest.mark.parametrize(("name", "most"), [("page", 45), ("strategy_page", 14)])
+def test_page_prints(
+    name: str, most: int, visit: Visit, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    page, paper = str(request.getfixturevalue(name)), tmp_path / "page.pdf"
+    visit(_written(page, tmp_path), f"--print-to-pdf={paper}", "--no-pdf-header-footer")
+    pdf = paper.read_bytes()
+    assert pdf.startswith(b"%PDF")
+    sheets = re.findall(rb"/Type /Page\b", pdf)
+    assert most / 3 < len(sheets) <= most
+    # A4, in points.
+    assert re.search(rb"/MediaBox \[0 0 59[45][.\d]* 84[12][.\d]*\]", pdf)
+
+
+def _written(page: str, folder: Path) -> Path:
+    path = folder / "page.html"
+    path.write_text(page, encoding="utf-8")
+    return path
 
 
 def test_an_empty_page_asks_nobody(visit: Visit, asked: list[str], tmp_path: Path) -> None:
@@ -108,14 +160,15 @@ def test_the_proxy_would_have_seen_a_request(
 
 
 def test_the_policy_stops_what_is_smuggled_in(
-    visit: Visit, asked: list[str], page: str, tmp_path: Path
+    visit: Visit, asked: list[str], console: list[str], any_page: str, tmp_path: Path
 ) -> None:
     smuggled = (
         '<img src="http://example.com/a.png"><script>document.title = "owned"</script>'
         '<link rel="stylesheet" href="http://example.com/a.css">'
     )
-    path = tmp_path / "page.html"
-    path.write_text(page.replace("<footer>", smuggled + "<footer>"), encoding="utf-8")
+    path = _written(any_page.replace("<footer>", smuggled + "<footer>"), tmp_path)
     dom = visit(path, "--dump-dom")
+    # The browser says what it refused; so the console would have shown an error of the page.
+    assert len([line for line in console if "Content Security Policy" in line]) >= 3
     assert asked == []
     assert "<title>owned</title>" not in dom

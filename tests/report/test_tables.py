@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from forecasting.backtest.strategies.registry import BENCHMARKS
 from forecasting.forecast.significance import Verdict
 from forecasting.report import captions, tables
 from forecasting.report.report import Report
@@ -35,7 +36,7 @@ def test_overviews_hold_all_verdicts(report: Report) -> None:
     assert list(mean[1:]) == list(evaluation.location["verdict"])
     traded = tables.strategy_table(report.books)
     assert [row[0] for row in traded.rows] == [book.strategy for book in report.books]
-    assert traded.heads == ("strategy against", "cash", "buy_and_hold", "equal_weight")
+    assert traded.heads == ("strategy against", "cash", *BENCHMARKS)
     found = [list(row[1:]) for row in traded.rows]
     assert found == [[str(c.verdict) for c in book.comparisons] for book in report.books]
 
@@ -83,6 +84,8 @@ def test_prices_have_the_digits_they_need(value: float, text: str) -> None:
 def test_notes_that_void_the_result_come_apart() -> None:
     notes = ("a", "IN SAMPLE: b", captions.SURVIVORS, "a", "IN SAMPLE: b", "c")
     assert captions.warnings_first(notes) == (["IN SAMPLE: b"], ["a", "c"])
+    ruined = "long_short: The account was ruined at the close of 2020-03-16."
+    assert captions.warnings_first(["a", ruined]) == ([ruined], ["a"])
 
 
 def test_summary_counts(report: Report) -> None:

@@ -92,6 +92,69 @@ def test_a_look_counts_where_span_and_tickers_meet(
         assert trials(prices.select(tickers), *span).looks == counts
 
 
+def sweep(prices: Panel, numbers: range, sharpes: list[float] | None = None) -> str:
+    """One finished sweep of configurations `numbers`; returns its sentence."""
+    settings = [{"seed": number} for number in numbers]
+    with open_trial("sweep", "a grid", settings, prices) as trial:
+        if sharpes is not None:
+            trial.log_sharpes(sharpes)
+            trial.log_scores({"sharpe": np.nanmax(sharpes)})
+    return trial.sentence()
+
+
+def test_each_configuration_of_a_sweep_counts(store: str, prices: Panel) -> None:
+    look(prices, 3)
+    look(prices, 3)
+    said = sweep(prices, range(1, 1001), [0.001 * number for number in range(1, 1001)])
+    assert said.endswith("span (2 looks); this sweep of 1,000 makes it 1,000.")
+    found = trials(prices)
+    assert (found.looks, found.configurations, len(found.entries)) == (1002, 1000, 3)
+    assert found.best() == pytest.approx(1.0)
+    sharpes = np.sort(found.sharpes())
+    # The newest look of configuration 3 is that of the sweep.
+    assert list(sharpes) == sorted(0.001 * number for number in range(1, 1001))
+    assert look(prices, 3).endswith("(1,002 looks); this one was among them, it is its 4th look.")
+    assert np.isclose(trials(prices).sharpes(), 0.3).any()
+    assert look(prices, 1001).endswith("this is the 1,001st.")
+    assert list(trials().table()["looks"]) == [1, 1, 1000, 1, 1]
+
+
+def test_a_sweep_of_one_is_a_look(store: str, prices: Panel) -> None:
+    look(prices, 7)
+    said = sweep(prices, range(7, 8), [0.4])
+    assert said.endswith("this one was among them, it is its 2nd look.")
+    found = trials()
+    assert [trial.sweep for trial in found.entries] == [{}, {}]
+    assert found.configurations == 1
+
+
+def test_a_sweep_that_failed_or_was_deleted_goes_on_counting(store: str, prices: Panel) -> None:
+    import mlflow
+
+    with (
+        pytest.raises(ZeroDivisionError),
+        open_trial("sweep", "it", [{"seed": k} for k in range(300)], prices) as trial,
+    ):
+        _ = 1 / 0
+    found = trials()
+    assert (found.looks, found.configurations, found.failed) == (300, 300, 300)
+    assert len(found.sharpes()) == 0
+    sweep(prices, range(300, 500), [float("nan"), *[0.1] * 199])
+    mlflow.MlflowClient().delete_run(trial.run_id)
+    found = trials()
+    assert (found.looks, found.failed, len(found.sharpes())) == (500, 300, 199)
+    with pytest.raises(ValueError, match="1 of 3 Sharpe ratios"):
+        sweep(prices, range(3), [0.1])
+
+
+def test_a_sweep_that_was_cut_off_while_writing_has_no_sharpes(store: str, prices: Panel) -> None:
+    import mlflow
+
+    with open_trial("sweep", "it", [{"seed": k} for k in range(2000)], prices) as trial:
+        mlflow.MlflowClient().set_tag(trial.run_id, "sharpes.0", "0.1\n0.2")
+    assert (trials().looks, len(trials().sharpes())) == (2000, 0)
+
+
 def test_names_of_thousands_of_tickers_survive(store: str, prices: Panel) -> None:
     names = [f"A TICKER OF {k} BARS" for k in range(3000)]
     look(prices, tickers=names)

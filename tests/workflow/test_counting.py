@@ -13,7 +13,7 @@ from forecasting.forecaster.network_forecaster import NetworkForecaster
 from forecasting.forecaster.openings import read_openings
 from forecasting.market.panel import Panel
 from forecasting.training.trial_ledger import trials
-from forecasting.workflow import judging
+from forecasting.workflow import backtesting, judging
 
 FIRST = "2012-01-02"
 UNREACHABLE = "http://127.0.0.1:9"
@@ -43,7 +43,7 @@ def changed(prices: Panel) -> Panel:
 def test_sealed_bars_change_no_score(
     model: NetworkForecaster, prices: Panel, changed: Panel
 ) -> None:
-    for verb in (judging.evaluate, judging.backtest):
+    for verb in (judging.evaluate, backtesting.backtest):
         one, other = (verb(model, panel, track=False).to_dict() for panel in (prices, changed))
         assert one == other
         assert one["end"] < FIRST
@@ -57,10 +57,10 @@ def test_evaluate_and_backtest_are_counted(model: NetworkForecaster, prices: Pan
     assert judging.evaluate(model, prices).notes[2].endswith("before; this is the 1st.")
     again = judging.evaluate(model, prices, tickers=["AAA"])
     assert again.notes[2].endswith("this one was among them, it is its 2nd look.")
-    book = judging.backtest(model, prices)
+    book = backtesting.backtest(model, prices)
     assert any("(2 looks); this is the 2nd." in note for note in book.notes)
     with pytest.raises(ConfigError):
-        judging.backtest(model, prices, top_k=99)
+        backtesting.backtest(model, prices, top_k=99)
     found = trials(prices)
     assert (found.looks, found.configurations, found.failed) == (4, 3, 1)
     assert {trial.last for trial in found.entries} == {"2011-12-30"}
@@ -88,7 +88,7 @@ def test_a_report_is_one_opening_and_a_look_a_strategy(
 
 def test_an_opening_counts_even_if_it_fails(model: NetworkForecaster, prices: Panel) -> None:
     with pytest.raises(ConfigError):
-        judging.backtest(model, prices, open_holdout=True, top_k=99)
+        backtesting.backtest(model, prices, open_holdout=True, top_k=99)
     assert [opening.headline for opening in read_openings(model.folder)] == [None]
     assert trials().failed == 1
     note = judging.evaluate(model, prices, track=False).notes[2]
@@ -111,7 +111,7 @@ def test_a_holdout_is_not_opened_by_halves(
     model: NetworkForecaster,
     prices: Panel,
 ) -> None:
-    for verb in (judging.evaluate, judging.backtest):
+    for verb in (judging.evaluate, backtesting.backtest):
         with pytest.raises(kind, match=words):
             verb(model, prices, **asked)
     assert read_openings(model.folder) == ()
@@ -131,15 +131,15 @@ def test_a_store_that_does_not_answer_costs_no_result_but_opens_nothing(
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", UNREACHABLE)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    book = judging.backtest(model, prices)
+    book = backtesting.backtest(model, prices)
     assert "Trial ledger: not counted, the MLflow store did not answer." in book.notes
     with pytest.raises(TrackingError, match="did not answer"):
-        judging.backtest(model, prices, open_holdout=True)
+        backtesting.backtest(model, prices, open_holdout=True)
     assert read_openings(model.folder) == ()
 
 
 def test_cards_change_no_weights(model: NetworkForecaster, prices: Panel) -> None:
     before = (model.folder / WEIGHTS).read_bytes()
-    judging.backtest(model, prices, open_holdout=True)
+    backtesting.backtest(model, prices, open_holdout=True)
     assert (model.folder / WEIGHTS).read_bytes() == before
     assert fc.load_model(model.folder).files.corpus == model.corpus

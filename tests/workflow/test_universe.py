@@ -20,7 +20,7 @@ from forecasting.market.survivorship import MEMBERS, SURVIVORS
 from forecasting.market.universe import Spell, Universe
 from forecasting.training.past_runs import find_run
 from forecasting.training.train import train
-from forecasting.workflow import judging
+from forecasting.workflow import backtesting, judging
 from forecasting.workflow.rerun import rerun
 
 # MLflow's database layer warns about its own insides where a test asks it.
@@ -111,7 +111,7 @@ def test_members_alone_are_forecast_scored_and_held(model, panel: Panel) -> None
     rows = made.scores[made.scores["horizon"] == 1]
     assert 0.9 * cells < rows["n"].iloc[0] <= cells
     assert [note for note in made.notes if note.startswith(MEMBERS)]
-    book = judging.backtest(model, panel, strategy="equal_weight", track=False)
+    book = backtesting.backtest(model, panel, strategy="equal_weight", track=False)
     assert book.notes[0].startswith(MEMBERS)
     assert SURVIVORS not in (*book.notes, *made.notes)
 

@@ -19,7 +19,7 @@ _LEAST_RANGE = 3  # percentage points, so that noise does not fill the picture
 def coverage_figure(
     cells: Sequence[Cells],
     before: str,
-    after: str,
+    after: str | None,
     span: Panel,
     level: float = 0.9,
     window: int = WINDOW,
@@ -29,7 +29,7 @@ def coverage_figure(
     Args:
         cells: Of each horizon.
         before: A forecaster.
-        after: The same, calibrated.
+        after: The same, calibrated; None draws one curve.
         span: The bars that the cells are of; their volatility is the grey area, without a scale of
             its own: the trailing month's root mean square return over all tickers.
         level: Of the band.
@@ -40,7 +40,7 @@ def coverage_figure(
     volatility = _market_volatility(span)
     for axis, part in zip(axes, cells, strict=True):
         _shade(axis, volatility)
-        for name, color in ((before, _BEFORE), (after, _AFTER)):
+        for name, color in _curves(before, after):
             rolling = coverage_over_time(part, name, span.times, level, window)
             axis.plot(rolling.index, 100 * rolling, color=color, lw=1.5, label=name)
         axis.axhline(100 * level, color="#333333", lw=0.8, label=f"nominal {level:.0%}")
@@ -58,6 +58,10 @@ def coverage_figure(
     look = {"ncols": 3, "fontsize": 8, "frameon": False}
     figure.legend(handles, labels, loc="outside lower center", **look)
     return figure
+
+
+def _curves(before: str, after: str | None) -> tuple[tuple[str, str], ...]:
+    return ((before, _AFTER),) if after is None else ((before, _BEFORE), (after, _AFTER))
 
 
 def _market_volatility(span: Panel) -> pd.Series:

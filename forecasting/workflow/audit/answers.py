@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from forecasting.backtest.accounting.policy import Policy
 from forecasting.backtest.plan import make_plan
 from forecasting.evaluation.audit.stage import Stage
 from forecasting.evaluation.calibration.calibrate import calibrate
@@ -19,6 +20,8 @@ from forecasting.market.panel import Panel
 NETWORK_TOLERANCE = 2e-5
 """Float noise of a pass over a history of another length, or of a step beside it."""
 _LEVELS = (0.1, 0.9)
+# What a strategy that reckons with costs is told, one way.
+_COST = 0.001
 
 
 @dataclass(eq=False)
@@ -162,6 +165,8 @@ def order_stage(
 ) -> Stage:
     """Orders of a strategy: its weights on the bars on which it decides, NaN on all others.
 
+    A strategy that looks at what is held is taken to hold what it last wanted.
+
     Args:
         asked: Who forecasts, `WithoutNoise`.
         prices: As they are.
@@ -172,10 +177,26 @@ def order_stage(
     rate, count = prices.bars_per_year, len(prices.tickers)
 
     def compute(panel: Panel) -> np.ndarray:
-        plan = make_plan(asked.forecast(panel), strategy, parameters or {}, rate, count)
-        return np.where(plan.decides[:, None], plan.weights, np.nan)
+        given = parameters or {}
+        plan = make_plan(
+            asked.forecast(panel), strategy, given, rate, count, prices=panel, cost=_COST
+        )
+        if plan.decide is None:
+            return np.where(plan.decides[:, None], plan.weights, np.nan)
+        return _followed(plan.policy(panel.times), panel.mask.shape)
 
     return Stage(f"strategy orders ({strategy})", compute, market="what the strategy compares")
+
+
+def _followed(policy: Policy, shape: tuple[int, ...]) -> np.ndarray:
+    """What a policy wants bar by bar of an account that holds what was wanted last."""
+    held, orders = np.zeros((1, shape[1])), np.full(shape, np.nan)
+    for bar in range(shape[0]):
+        wanted = policy.decide(bar, held)
+        if wanted is not None:
+            held = np.where(np.isnan(wanted), held, wanted)
+            orders[bar] = held[0]
+    return orders
 
 
 def filter_stage(asked: Forecaster) -> Stage:

@@ -5,8 +5,8 @@ from functools import cached_property
 
 import numpy as np
 
-from forecasting.backtest.strategies import STRATEGIES
-from forecasting.backtest.user_strategy import LooksAheadError
+from forecasting.backtest.strategies.registry import STRATEGIES
+from forecasting.backtest.strategies.user_strategy import LooksAheadError
 from forecasting.evaluation.audit.finding import Finding, Outcome, worst_of
 from forecasting.evaluation.audit.future_perturbation import (
     FUTURE_PERTURBATION,
@@ -48,7 +48,8 @@ class Structure:
     Attributes:
         model: A trained model.
         prices: From before its test span into it.
-        strategy: The strategy whose orders are looked at; None for all built-in ones.
+        strategy: The strategy whose orders are looked at; None for all built-in ones that need no
+            optional dependency.
     """
 
     model: NetworkForecaster
@@ -149,8 +150,11 @@ class Structure:
     def _strategies(self, panel: Panel) -> tuple[str, ...]:
         if self.strategy is not None:
             return (self.strategy,)
-        alone = len(panel.tickers) < 2
-        return tuple(name for name in STRATEGIES if not (alone and name == "long_short"))
+        return tuple(
+            name
+            for name, strategy in STRATEGIES.items()
+            if strategy.extra is None and strategy.least_tickers <= len(panel.tickers)
+        )
 
     def _peeking(self) -> Finding | None:
         """A user's strategy that is caught before any price is changed."""

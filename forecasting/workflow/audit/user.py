@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from forecasting.backtest.user_strategy import LooksAheadError
+from forecasting.backtest.strategies.registry import STRATEGIES
+from forecasting.backtest.strategies.user_strategy import LooksAheadError
 from forecasting.config.user_file import in_words, load_function
-from forecasting.errors import ConfigError, ForecastingError
+from forecasting.errors import ConfigError, DataError, ForecastingError
 from forecasting.evaluation.audit.audit import Audit
 from forecasting.evaluation.audit.finding import Finding, Outcome, worst_of
 from forecasting.evaluation.audit.future_perturbation import (
@@ -29,6 +30,7 @@ from forecasting.evaluation.audit.truncation import TRUNCATION, truncation
 from forecasting.evaluation.audit.warm_up import WARM_UP_SENSITIVITY, warm_up
 from forecasting.evaluation.baselines.linear import LinearT
 from forecasting.forecast.forecaster import Forecaster
+from forecasting.market.features import look_back
 from forecasting.market.panel import Panel
 from forecasting.market.sequences import VOLATILITY_DECAY, make_sequences
 from forecasting.workflow.audit.answers import Remembered, order_stage
@@ -59,6 +61,8 @@ _CUTS = 6
 _EVERYWHERE = 40
 _FEATURES = ("features", "features(panel)")
 _LEAST_HISTORY = 32
+# What the baseline's fit on the first half was found to need.
+_BARS_OF_ONE, _BARS_OF_FOUR = 670, 300
 
 
 def audit_features(path: Path, prices: Panel, *, progress: Progress | None = None) -> Audit:
@@ -111,8 +115,9 @@ def audit_strategy(strategy: str, prices: Panel, *, progress: Progress | None = 
     tests = [name for name in USER_TESTS if name != WARM_UP_SENSITIVITY]
 
     def stage(panel: Panel) -> Stage:
-        # Every bar decides, so that no day of the week is left out.
-        every = {"rebalance_every": 1}
+        # Every bar decides, so that no day of the week is left out; an optimiser is too slow.
+        optimises = strategy in STRATEGIES and STRATEGIES[strategy].extra is not None
+        every = {"rebalance_every": 21 if optimises else 1}
         return replace(
             order_stage(Remembered(baseline), panel, strategy, every), name="strategy orders"
         )
@@ -202,9 +207,25 @@ def _require_values(path: Path, values: np.ndarray) -> None:
 
 def _linear(prices: Panel) -> Forecaster:
     """Linear-t on the features of closes, so that expected returns differ between tickers."""
+    counts, needed = prices.mask.sum(axis=0), look_back("close")
+    if prices.member is None and counts.min() < needed:
+        ticker = prices.tickers[int(counts.argmin())]
+        raise DataError(
+            f"{ticker} has {counts.min()} bars in {prices.source}: expected at least {needed}, for "
+            f"the forecasts that a strategy is audited on. Leave out {ticker}, or use longer "
+            "histories."
+        )
     sequences = make_sequences(prices, variant="close")
     rows = sequences.last_label < len(prices.times) // 2
-    return LinearT.fit(sequences, rows, decay=VOLATILITY_DECAY)
+    try:
+        return LinearT.fit(sequences, rows, decay=VOLATILITY_DECAY)
+    except DataError as error:
+        raise DataError(
+            f"{prices.source} has {len(prices.times)} bars of {len(counts)} "
+            f"ticker{'s' if len(counts) > 1 else ''}: expected about {_BARS_OF_ONE} of one ticker "
+            f"or {_BARS_OF_FOUR} of four, for a strategy is audited on forecasts that are fitted "
+            "on the first half. Use longer histories, or more tickers."
+        ) from error
 
 
 def _hinted(findings: Sequence[Finding]) -> tuple[Finding, ...]:

@@ -6,6 +6,7 @@ header that says what they are of and what else was found. Equal results are equ
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -69,8 +70,16 @@ def write_result(task: FoldTask, prices: Panel, out: Path, result: FoldResult) -
     write_atomically(result_file(task, out), content)
 
 
-def read_result(task: FoldTask, prices: Panel, out: Path) -> FoldResult | None:
+def read_result(
+    task: FoldTask, prices: Panel, out: Path, *, code: Mapping[str, str] | None = None
+) -> FoldResult | None:
     """The result of a task, None if it is not there.
+
+    Args:
+        task: What was fitted.
+        prices: The panel that the folds were cut from.
+        out: Folder of the walk-forward.
+        code: Version and commit that made it; those of the running code by default.
 
     Raises:
         ConfigError: It is of another recipe, of other prices or of another fold.
@@ -81,7 +90,7 @@ def read_result(task: FoldTask, prices: Panel, out: Path) -> FoldResult | None:
         return None
     try:
         header, tensors = _read(path)
-        foreign = header["identity"] != task.identity(prices)
+        foreign = header["identity"] != task.identity(prices, code)
         whole = header["values"] == _digest(tensors)
         whole = whole and header["weights"] == _weights_digest(task, out)
         members = [_LAWS[kind] for kind in header["laws"]]

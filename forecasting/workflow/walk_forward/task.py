@@ -14,6 +14,7 @@ import hashlib
 import json
 import shutil
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -71,11 +72,17 @@ class FoldTask:
             return fold / BASELINE_FOLDER / self.baseline
         return fold / self.recipe.name / f"seed-{self.recipe.training.seed}"
 
-    def identity(self, prices: Panel) -> str:
-        """Hash of what decides the result: recipe, fold, forecaster, prices to its end, code."""
+    def identity(self, prices: Panel, code: Mapping[str, str] | None = None) -> str:
+        """Hash of what decides the result: recipe, fold, forecaster, prices to its end, code.
+
+        Args:
+            prices: The panel that the fold was made for.
+            code: Version and commit; those of the running code by default.
+        """
         seen = prices.at(slice(0, self.fold.test_end))
         recipe = self.recipe.model_dump(mode="json")
-        named = [recipe, asdict(self.fold), self.baseline, seen.vintage, provenance()]
+        made_by = provenance() if code is None else dict(code)
+        named = [recipe, asdict(self.fold), self.baseline, seen.vintage, made_by]
         return hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()
 
 

@@ -16,6 +16,7 @@ from forecasting.training.trial_ledger import TrialRun, open_trial
 from forecasting.workflow.parent_run import open_parent_run
 from forecasting.workflow.walk_forward.evidence import Evidence, conclude
 from forecasting.workflow.walk_forward.files import read_result
+from forecasting.workflow.walk_forward.manifest import Manifest
 from forecasting.workflow.walk_forward.outcome import WalkForward
 from forecasting.workflow.walk_forward.plan import (
     comparable,
@@ -84,7 +85,9 @@ def walk_forward(
     require_free(tasks, place, resume=resume)
     waiting = [task for task in tasks if read_result(task, seen, place) is None]
     tested = seen.at(slice(cut[0].test_start, None))
+    manifest = Manifest.of(compared, folds, seeds, first.data.holdout, seen)
     with open_parent_run("walk_forward", place, resume=resume) as run, ExitStack() as stack:
+        manifest.write(place)
         looks = [
             stack.enter_context(_look(recipe, folds, seeds, tested, run)) for recipe in compared
         ]

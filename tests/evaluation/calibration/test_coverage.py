@@ -87,3 +87,9 @@ def test_figure(cells: list[Cells], broken_market: Panel) -> None:
         assert list(nominal.get_ydata()) == [90, 90]
         assert before.get_label() == "stale"
     assert pd.DatetimeIndex(shown[0].get_lines()[0].get_xdata()).is_monotonic_increasing
+
+
+def test_figure_of_one_forecaster(cells: list[Cells], broken_market: Panel) -> None:
+    figure = coverage_figure(cells, NAMES[1], None, broken_market)
+    shown = [axis for axis in figure.axes if axis.get_lines()]
+    assert [line.get_label() for line in shown[0].get_lines()] == [NAMES[1], "nominal 90%"]

@@ -109,11 +109,44 @@ def strategies(tmp_path_factory) -> Path:
     mean = "    m = np.nan_to_num(forecast.mean[:, :, 0])\n"
     (folder / "honest.py").write_text(start + mean + "    return np.sign(m) / m.shape[1]\n")
     (folder / "peek.py").write_text(start + mean + "    return np.sign(np.roll(m, -1, axis=0))\n")
+    (folder / "step.py").write_text(
+        "import numpy as np\ndef decide(forecast, positions):\n"
+        "    return 0.5 * positions + 0.1 * np.sign(np.nan_to_num(forecast.mean[-1, :, 0]))\n"
+    )
+    (folder / "tomorrow.py").write_text(
+        "import numpy as np\ndef weights(forecast, *, prices):\n"
+        "    closes = prices.column('adj_close')\n"
+        "    rows = np.searchsorted(prices.times, forecast.times)\n"
+        "    later = np.minimum(rows + 1, len(closes) - 1)\n"
+        "    return np.sign(np.nan_to_num(closes[later] - closes[rows])) / 4\n"
+    )
     return folder
 
 
-def test_an_honest_strategy_passes(strategies, market):
-    assert failed(audit_strategy(str(strategies / "honest.py"), market)) == []
+@pytest.mark.parametrize("name", ["honest.py", "step.py"])
+def test_an_honest_strategy_passes(strategies, market, name):
+    assert failed(audit_strategy(str(strategies / name), market.at(slice(320)))) == []
+
+
+@pytest.mark.parametrize("name", ["momentum", "reversal", "inverse_volatility", "kelly"])
+def test_built_in_strategies_pass(market, name):
+    assert failed(audit_strategy(name, market)) == []
+
+
+def test_a_peek_at_later_prices_is_named(strategies, market):
+    made = audit_strategy(str(strategies / "tomorrow.py"), market)
+    assert made.failed_at == ("future perturbation", "strategy orders")
+
+
+def test_too_few_bars_for_a_strategy_are_one_line(market):
+    late = np.array(market.values)
+    late[:660, 2] = np.nan
+    short = Panel(market.times, market.tickers, late, source="short prices")
+    ticker = market.tickers[2]
+    with pytest.raises(DataError, match=f"{ticker} has 40 bars in short prices: expected at least"):
+        audit_strategy("long_only", short)
+    with pytest.raises(DataError, match="has 200 bars of 2 tickers: expected about 670 of one"):
+        audit_strategy("long_only", market.select(market.tickers[:2]).at(slice(200)))
 
 
 def test_a_peeking_strategy_is_named(strategies, market):

@@ -1,0 +1,1 @@
+"""One cash account: orders, fills, costs, interest, dividends, and the ledger of it all."""

@@ -1,0 +1,1 @@
+"""Figures of a backtest, for the report and for notebooks."""

@@ -1,0 +1,1 @@
+"""What may be said of an account: its statistics, their intervals, and the part of luck."""

@@ -1,0 +1,1 @@
+"""Strategies: pure functions from forecasts and what is held to target weights."""
