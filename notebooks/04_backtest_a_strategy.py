@@ -68,7 +68,7 @@ def calm_optimist(forecast, *, horizon: int = 5, least: float = 0.5):
 
 book = fc.backtest(model, prices, strategy=calm_optimist, cost_bps=5, slippage_bps=3)
 print(book.timing)
-print(book.costs.describe())
+print(book.cost_words)
 book.stats[["cagr", "volatility", "sharpe", "max_drawdown", "turnover", "cost_share"]]
 
 # %% [markdown]

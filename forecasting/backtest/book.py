@@ -19,6 +19,7 @@ from forecasting.backtest.statistics.drawdowns import worst_drawdowns
 from forecasting.backtest.statistics.luck import Luck, judge_luck
 from forecasting.backtest.statistics.monthly import monthly_returns
 from forecasting.backtest.statistics.summary import summarise
+from forecasting.backtest.tape.notes import cost_words
 from forecasting.backtest.tape.tape import Tape
 from forecasting.backtest.what_if import WhatIf
 from forecasting.errors import ConfigError
@@ -98,6 +99,11 @@ class Backtest:
     def timing(self) -> str:
         """When decisions are made and filled, and what a share is, in words."""
         return f"{self.execution.describe()} {self.tape.basis.describe()}"
+
+    @property
+    def cost_words(self) -> str:
+        """What a trade cost on these prices, in words."""
+        return cost_words(self.costs, self.tape)
 
     @property
     def counts(self) -> dict[str, int]:

@@ -19,6 +19,10 @@ from forecasting.backtest.traded_span import TradedSpan
 from forecasting.forecast.significance import MeanTest, least_dates, mean_test, verdict
 from forecasting.market.survivorship import survivorship
 
+_EARNED_BY_CASH = (
+    "Sharpe and Sortino ratios include what idle cash earns; alpha and the verdict on luck do not."
+)
+
 
 def judge(
     span: TradedSpan,
@@ -63,6 +67,7 @@ def judge(
             *notes,
             *span.forecast.notes,
             *tape.notes,
+            *([_EARNED_BY_CASH] if account.cash_yield else []),
             *_events(plans, ledgers, tape),
         ),
         n_random=n_random,

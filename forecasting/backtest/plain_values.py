@@ -24,7 +24,7 @@ def to_dict(book: "Backtest") -> dict[str, Any]:
         "end": day(times[-1]),
         "bars": len(times),
         "timing": book.timing,
-        "costs": book.costs.describe(),
+        "costs": book.cost_words,
         "account": asdict(book.account),
         "notes": list(book.notes),
         "luck": {name: plain(value) for name, value in asdict(luck).items()}

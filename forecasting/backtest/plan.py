@@ -12,7 +12,14 @@ from jaxtyping import Bool
 from forecasting.backtest.costs import Costs
 from forecasting.backtest.strategies.decisions import Decide, Decisions
 from forecasting.backtest.strategies.notes import notes_on
-from forecasting.backtest.strategies.parameters import RULES, TradingRules, complete, hint, shown
+from forecasting.backtest.strategies.parameters import (
+    RULES,
+    TradingRules,
+    complete,
+    hint,
+    require_names,
+    shown,
+)
 from forecasting.backtest.strategies.registry import STRATEGIES
 from forecasting.backtest.strategies.strategy import Strategy
 from forecasting.backtest.strategies.user_strategy import load_strategy, of_function
@@ -83,8 +90,7 @@ def make_plan(
     }
     if prices is not None:
         derived["prices"] = prices
-    given = {each: value for each, value in parameters.items() if each not in RULES}
-    own = complete(name, chosen, given, derived)
+    own = complete(name, chosen, _own(parameters), derived)
     told = shown(own, rules)
     if chosen.buys_once:
         del told["rebalance_every"]
@@ -111,6 +117,18 @@ def make_plan(
     )
 
 
+def require_known(strategy: str | Callable[..., Any], parameters: Mapping[str, Any]) -> None:
+    """Refuse a strategy and parameters that no forecast can save, before there is one.
+
+    Raises:
+        ConfigError: An unknown strategy or parameter, a file that does not run, or a trading rule
+            outside its range.
+    """
+    name, chosen = _find(strategy)
+    TradingRules.of(parameters)
+    require_names(name, chosen, _own(parameters))
+
+
 def plan_for(
     span: TradedSpan,
     strategy: str | Callable[..., Any],
@@ -131,6 +149,11 @@ def plan_for(
         prices=span.known_prices,
         cost=costs.rate,
     )
+
+
+def _own(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """A strategy's own parameters, without the `TradingRules`."""
+    return {name: value for name, value in parameters.items() if name not in RULES}
 
 
 def _horizon(parameters: Mapping[str, Any], forecast: Forecast) -> int:

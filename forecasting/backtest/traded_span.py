@@ -99,9 +99,10 @@ class TradedSpan:
     @property
     def n_tickers(self) -> int:
         """Tickers to choose from at the first decision, as far as known then."""
-        if self.panel.member is None:
-            return len(self.panel.tickers)
-        return int(self.forecast.mask[0].sum())
+        if self.panel.member is not None:
+            return int(self.forecast.mask[0].sum())
+        seen = self.known_prices.between(None, self.forecast.times[0])
+        return int(seen.mask.any(axis=0).sum())
 
 
 def _of_members(forecast: Forecast, panel: Panel) -> Forecast:

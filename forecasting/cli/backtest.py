@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from forecasting.cli import account_options, backtest_runs, options, strategies
+from forecasting.cli import account_options, backtest_in_folds, backtest_runs, options, strategies
 
 PAPER, SWEEP = "Paper trading", "Sweep"
 
@@ -68,6 +68,14 @@ def backtest(
         Path | None,
         typer.Option(help="With --grid: PNG file for the heat map.", rich_help_panel=SWEEP),
     ] = None,
+    choose_in_folds: Annotated[
+        bool,
+        typer.Option(
+            "--choose-in-folds",
+            help="With --grid, of a walk-forward: each fold trades with what did best before it.",
+            rich_help_panel=SWEEP,
+        ),
+    ] = False,
     today: Annotated[
         bool,
         typer.Option(
@@ -115,7 +123,10 @@ def backtest(
     """
     parameters = strategies.parse_parameters(set_ or [])
     named, assignments = strategies.split_tickers(tickers, grid)
-    _require_one_kind(bool(assignments), today, report, (out, plot), (positions, cash))
+    if choose_in_folds:
+        _require_choice(bool(assignments), today, (out, plot), in_sample or open_holdout)
+    sweeps = bool(assignments) and not choose_in_folds
+    _require_one_kind(sweeps, today, report, (out, plot), (positions, cash))
     if today:
         judged = {
             "--in-sample": in_sample,
@@ -164,7 +175,9 @@ def backtest(
     )
     if today:
         backtest_runs.order(asked, positions=positions, cash=cash)
-    elif assignments:
+    elif choose_in_folds:
+        backtest_in_folds.choose_in_folds(asked, assignments, report=report)
+    elif sweeps:
         if open_holdout:
             raise typer.BadParameter("a sealed hold-out is never swept: leave --open-holdout out.")
         defaults = inspect.signature(backtest).parameters
@@ -189,11 +202,36 @@ def _require_one_kind(
     if today and (sweeps or report):
         raise typer.BadParameter("--today prints orders: expected neither --grid nor --report.")
     if sweeps and report:
-        raise typer.BadParameter("--report is the page of one configuration: leave --grid out.")
+        raise typer.BadParameter(
+            "--report is the page of one account: leave --grid out, or add --choose-in-folds."
+        )
     if not sweeps and files != (None, None):
         raise typer.BadParameter("--out and --plot belong to --grid.")
     if not today and account != (None, None):
         raise typer.BadParameter("--positions and --cash belong to --today.")
+
+
+def _require_choice(
+    grid: bool, today: bool, files: tuple[Path | None, Path | None], of_a_model: bool
+) -> None:
+    """Refuse options that do not belong to a choice inside folds.
+
+    Raises:
+        typer.BadParameter: Says which.
+    """
+    if not grid:
+        raise typer.BadParameter("--choose-in-folds chooses from a grid: expected --grid, too.")
+    if today:
+        raise typer.BadParameter("--today prints orders: leave --choose-in-folds out.")
+    if files != (None, None):
+        raise typer.BadParameter(
+            "--choose-in-folds makes one account, no table: expected neither --out nor --plot."
+        )
+    if of_a_model:
+        raise typer.BadParameter(
+            "a walk-forward has no bars in sample and no hold-out: expected neither --in-sample "
+            "nor --open-holdout."
+        )
 
 
 def _require_nothing_judged(given: list[str]) -> None:

@@ -1,5 +1,9 @@
-"""What `forecasting backtest` does with its options: a single backtest, a sweep, or orders."""
+"""What `forecasting backtest` does with its options: a single backtest, a sweep, or orders.
 
+A choice inside folds stands in `backtest_in_folds`.
+"""
+
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,10 +59,7 @@ class Asked:
 
 def trade(asked: Asked, *, open_holdout: bool, report: Path | None) -> None:
     """Trade once; print, write the page, track."""
-    from forecasting.cli.printing import print_backtest, print_backtest_notes, print_json
-
-    visible = not asked.as_json
-    with progress_line("loading", visible=visible) as say:
+    with progress_line("loading", visible=not asked.as_json) as say:
         maker, panel = asked.load()
         from forecasting.cli.strategies import require_own
         from forecasting.workflow import backtesting
@@ -81,7 +82,16 @@ def trade(asked: Asked, *, open_holdout: bool, report: Path | None) -> None:
         )
         if report is not None:
             say("report")
-            _write_page(made, report, maker, panel)
+            write_page(made, report, maker, panel)
+    show(asked, made, maker, report)
+
+
+def show(
+    asked: Asked, made: "Backtest", maker: "NetworkForecaster | Path", report: Path | None
+) -> None:
+    """Print a backtest, and track it."""
+    from forecasting.cli.printing import print_backtest, print_backtest_notes, print_json
+
     if asked.as_json:
         print_json(made.to_dict() | ({"report": str(report)} if report else {}))
     else:
@@ -92,7 +102,7 @@ def trade(asked: Asked, *, open_holdout: bool, report: Path | None) -> None:
             print(f"\nreport: {report}")
     if asked.track:
         # After it: a store that does not answer must not cost the result.
-        with progress_line("tracking", visible=visible):
+        with progress_line("tracking", visible=not asked.as_json):
             from forecasting.workflow.tracking import track_backtest
 
             track_backtest(maker, made, report=report)
@@ -122,20 +132,25 @@ def sweep(
         from forecasting.workflow import backtesting
         from forecasting.workflow.sweep import sweep as sweep_grid
 
-        require_own(asked.parameters, backtesting.backtest)
-    with counted_progress(visible=visible) as advance:
-        made = sweep_grid(
-            maker,
-            panel,
-            grid,
-            strategy=asked.strategy,
-            tickers=asked.tickers,
-            track=asked.track,
-            progress=advance,
-            **asked.span,
-            **kept,
-            **asked.parameters,
-        )
+        require_own(asked.parameters, backtesting.backtest, sweep_grid)
+    try:
+        with counted_progress(visible=visible) as advance:
+            made = sweep_grid(
+                maker,
+                panel,
+                grid,
+                strategy=asked.strategy,
+                tickers=asked.tickers,
+                track=asked.track,
+                progress=advance,
+                **asked.span,
+                **kept,
+                **asked.parameters,
+            )
+    except KeyboardInterrupt as stop:
+        # The command ends with 130 and no word of its own.
+        print(str(stop) or "interrupted: no configuration was traded.", file=sys.stderr)
+        raise
     write_sweep(made, out, plot)
     if asked.as_json:
         print_json(made.to_dict())
@@ -163,8 +178,11 @@ def order(asked: Asked, *, positions: Path | None, cash: float | None) -> None:
                 f"--today needs one model, and {maker} is a walk-forward: expected the folder of a "
                 "model, such as one of its last fold. Name it."
             )
+        from forecasting.cli.strategies import require_own
+        from forecasting.workflow import backtesting
         from forecasting.workflow.paper_orders import paper_orders
 
+        require_own(asked.parameters, backtesting.backtest, paper_orders)
         say(f"forecasts of {maker.name}")
         made = paper_orders(
             maker,
@@ -183,9 +201,10 @@ def order(asked: Asked, *, positions: Path | None, cash: float | None) -> None:
         print_orders(made)
 
 
-def _write_page(
+def write_page(
     made: "Backtest", file: Path, maker: "NetworkForecaster | Path", panel: "Panel"
 ) -> None:
+    """Write the page of a backtest; `panel` are the prices that it was loaded with."""
     from forecasting.report.backtest_page import write_backtest_page
 
     write_backtest_page(

@@ -83,13 +83,13 @@ def print_comparison(made: "Comparison") -> None:
     """Print what the recipes cost, their gains and verdicts, and what has to be known."""
     from forecasting.cli.printing import print_notes, print_table, print_text
     from forecasting.market.panel import day
-    from forecasting.report.captions import chosen, standings, warnings_first
+    from forecasting.report.captions import chosen, counted, standings, warnings_first
 
     first, n_seeds = made.recipes[0], len(made.seeds)
     print_text(
-        f"{len(made.recipes)} recipe{'s' if len(made.recipes) > 1 else ''}, {n_seeds} "
-        f"seed{'s' if n_seeds > 1 else ''} each: {len(made.tickers)} tickers, {day(made.start)} to "
-        f"{day(made.end)}, {made.n_dates} dates"
+        f"{counted(len(made.recipes), 'recipe')}, {counted(n_seeds, 'seed')} each: "
+        f"{counted(len(made.tickers), 'ticker')}, {day(made.start)} to {day(made.end)}, "
+        f"{counted(made.n_dates, 'date')}"
     )
     print()
     print_table(network_table(made))

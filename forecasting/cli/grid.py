@@ -25,11 +25,18 @@ def parse_grid(texts: Sequence[str], out: Path | None = None, plot: Path | None 
     """The grid of `--grid` texts; places that cannot be written are refused before the work.
 
     Raises:
-        ConfigError: No grid, or a place that cannot be written.
+        ConfigError: No grid, a heat map that is no PNG, or a place that cannot be written.
     """
     from forecasting.backtest.sweep.grid import Grid
 
     grid = Grid.parse(texts)
+    if plot is not None and plot.suffix.lower() != ".png":
+        from forecasting.errors import ConfigError
+
+        raise ConfigError(
+            f"--plot {plot}: the heat map is a PNG file, expected a name that ends in .png. "
+            "Correct it."
+        )
     if out is not None or plot is not None:
         from forecasting.workflow.places import require_writable
 
@@ -110,7 +117,7 @@ def verdict_of(made: "Sweep") -> list[str]:
     ]
     if made.assumed:
         said.append(
-            "Costs, terms of the account, execution and delay are assumptions, no choices: the "
+            "Costs and terms of the account are assumptions, no choices: the "
             "best is where they are kindest, and is deflated by the trials that share them."
         )
     return said

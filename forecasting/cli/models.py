@@ -51,6 +51,7 @@ def _describe(folder: Path) -> dict[str, Any]:
     from forecasting.forecaster.network_forecaster import build_network
     from forecasting.market.features import feature_names
     from forecasting.nn.sizes import sizes
+    from forecasting.report.captions import counted
 
     state, gain = "a recipe, not trained", None
     recipe = load_recipe(folder / RECIPE)
@@ -59,7 +60,7 @@ def _describe(folder: Path) -> dict[str, Any]:
         files = read_folder(folder)
         corpus, metrics = files.corpus, files.metrics
         state = (
-            f"{len(corpus.tickers)} tickers, {corpus.interval} {corpus.features}, "
+            f"{counted(len(corpus.tickers), 'ticker')}, {corpus.interval} {corpus.features}, "
             f"unseen from {corpus.test_start[:10]}"
         )
         if recipe.data.holdout:

@@ -74,6 +74,24 @@ def print_table(table: "Table") -> None:
     print_rows(table.heads, table.rows)
 
 
+def print_entries(entries: Sequence[tuple[str, Sequence[str]]]) -> None:
+    """Print names, and beside each its paragraphs, wrapped."""
+    indent = max(len(name) for name, _ in entries) + 2
+    for name, paragraphs in entries:
+        for k, paragraph in enumerate(paragraphs):
+            head = name if k == 0 else ""
+            print(
+                textwrap.fill(
+                    paragraph,
+                    _width(),
+                    initial_indent=head.ljust(indent),
+                    subsequent_indent=" " * indent,
+                    break_on_hyphens=False,
+                    break_long_words=False,
+                )
+            )
+
+
 def print_text(text: str) -> None:
     """Print a sentence or more, wrapped."""
     print(textwrap.fill(text, _width(), break_on_hyphens=False, break_long_words=False))
@@ -130,13 +148,15 @@ def print_evaluation(made: "Evaluation") -> None:
 def print_backtest(made: "Backtest") -> None:
     """Print a strategy beside its benchmarks, and the verdicts."""
     from forecasting.report import captions, tables
+    from forecasting.report.strategy_words import fate
 
     _print_audit(made.notes)
     loud, _ = captions.warnings_first(made.notes)
     times = made.equity.index
+    bars = captions.counted(len(times), "bar")
     print_text(
         f"{tables.describe_strategy(made)} on forecasts of {made.forecaster}, "
-        f"{tables.moment(times[0])} to {tables.moment(times[-1])}, {len(times)} bars"
+        f"{tables.moment(times[0])} to {tables.moment(times[-1])}, {bars}"
     )
     print_notes(loud)
     print()
@@ -144,7 +164,7 @@ def print_backtest(made: "Backtest") -> None:
     print()
     print_table(tables.comparison_table(made))
     print()
-    print_text(made.luck.sentence())
+    print_text(f"{fate(made)} {made.luck.sentence()}".strip())
 
 
 def print_orders(made: "PaperOrders") -> None:
@@ -202,7 +222,7 @@ def print_backtest_notes(books: Sequence["Backtest"], known: Sequence[str] = ())
     from forecasting.report import captions
 
     notes = [captions.NOT_MATCHED_FOR_RISK, captions.STATISTICS]
-    notes += [f"{book.timing} {book.costs.describe()}" for book in books]
+    notes += [f"{book.timing} {book.cost_words}" for book in books]
     said = [note for book in books for note in book.notes]
     notes += [captions.chosen(said), *captions.warnings_first(said)[1]]
     print_notes([note for note in notes if note not in known])

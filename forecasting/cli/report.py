@@ -85,8 +85,8 @@ def report(
         # After it: a store that does not answer must not cost the result.
         from forecasting.workflow.tracking import track_report
 
-        with progress_line("tracking", visible=not as_json):
-            track_report(made, target)
+        with progress_line("tracking", visible=not as_json) as say:
+            track_report(made, target, progress=say)
 
 
 def _print(made: "Report", target: Path) -> None:

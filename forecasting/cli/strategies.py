@@ -2,9 +2,13 @@
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import typer
+
+if TYPE_CHECKING:  # NumPy is slow to import, which an error should not have to wait for
+    from forecasting.backtest.strategies.strategy import Strategy
 
 
 def complete_strategy(incomplete: str) -> list[str]:
@@ -15,15 +19,47 @@ def complete_strategy(incomplete: str) -> list[str]:
 
 
 def print_strategies(wanted: bool) -> bool:
-    """Print each strategy with a line on what it does, and exit, if wanted."""
+    """Print each strategy, what it does and its parameters, and exit, if wanted."""
     if wanted:
+        from forecasting.backtest.strategies.parameters import TradingRules
         from forecasting.backtest.strategies.registry import STRATEGIES
-        from forecasting.cli.printing import print_rows
+        from forecasting.cli.printing import print_entries, print_text
 
-        rows = [(name, strategy.description) for name, strategy in STRATEGIES.items()]
-        print_rows(("strategy", "what it does"), rows)
+        print_entries(
+            [
+                (name, (strategy.description, *_parameters_of(strategy)))
+                for name, strategy in STRATEGIES.items()
+            ]
+        )
+        print()
+        rules = ", ".join(f"{name}={_default(v)}" for name, v in asdict(TradingRules()).items())
+        print_text(f"Each also has {rules}. Values: --set name=value, or several with --grid.")
         raise typer.Exit()
     return wanted
+
+
+def _parameters_of(strategy: "Strategy") -> list[str]:
+    """Its parameters and their defaults in a line, if a user can set any."""
+    own = [
+        f"{name}={_FROM_DATA.get(name) or _default(parameter.default)}"
+        for name, parameter in strategy.parameters.items()
+        if name not in ("prices", "decides")
+    ]
+    return [", ".join(own)] if own else []
+
+
+_FROM_DATA = {
+    "top_k": "(a quarter of the tickers)",
+    "bars_per_year": "(of the prices)",
+    "cost": "(of the costs)",
+}
+"""Parameters that are taken from the data unless they are set."""
+
+
+def _default(value: Any) -> str:
+    return (
+        "none" if value is None else str(value).lower() if isinstance(value, bool) else f"{value:g}"
+    )
 
 
 def parse_parameters(settings: list[str]) -> dict[str, Any]:
@@ -53,16 +89,17 @@ def parse_parameters(settings: list[str]) -> dict[str, Any]:
     return parameters
 
 
-def require_own(parameters: dict[str, Any], verb: Callable[..., Any]) -> None:
-    """Refuse a strategy's parameter that would be taken for an argument of the verb.
+def require_own(parameters: dict[str, Any], *verbs: Callable[..., Any]) -> None:
+    """Refuse a strategy's parameter that would be taken for an argument of a verb.
 
     Raises:
         ConfigError: Names the parameter.
     """
     from forecasting.errors import ConfigError
 
+    arguments = {name for verb in verbs for name in inspect.signature(verb).parameters}
     for name in parameters:
-        if name in inspect.signature(verb).parameters:
+        if name in arguments:
             raise ConfigError(
                 f"--set {name}: no strategy has this parameter. See `forecasting backtest --help` "
                 "for the options of the verb."

@@ -33,7 +33,16 @@ NOT_MATCHED_FOR_RISK = (
 )
 STATISTICS = (
     "CAGR, volatility, Sharpe, turnover (buys and sells both count, 1.0 is the whole account) and "
-    "costs are a year's; drawdown is the deepest fall from a high."
+    "costs are a year's; drawdown is the deepest fall from a high. Deflated Sharpe: the "
+    "probability that the true Sharpe ratio is above what the best of so many trials has by luck. "
+    "PBO, the probability of backtest overfitting: how often the configuration that is best on one "
+    "half of the bars is no better than the median on the other."
+)
+KEY_NUMBERS = (
+    "Calmar: CAGR over the deepest drawdown. Tail ratio: size of the return that 5 % of bars "
+    "exceed over that of the return that 5 % fall below; above 1 the gains have the longer tail. "
+    "Break-even cost: what each trade could have cost, in bps of the traded sum, with nothing "
+    "earned and nothing lost; negative where money was lost before costs."
 )
 LOCATION = (
     "Out-of-sample R2 of the predicted mean against a mean of zero, and the test of the squared "

@@ -4,7 +4,9 @@ import base64
 from dataclasses import dataclass
 from io import BytesIO
 
+import numpy as np
 from markupsafe import Markup
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -37,9 +39,19 @@ def picture(figure: Figure, alt: str) -> Picture:
         figure: Any.
         alt: What it shows, in words and numbers.
     """
-    drawn, small = BytesIO(), BytesIO()
-    figure.savefig(drawn, format="png", dpi=_DPI)
-    image = Image.open(drawn).convert("RGB")
+    image, small = _drawn(figure), BytesIO()
     image.quantize(_COLORS, dither=Image.Dither.NONE).save(small, "png", optimize=True)
     data = base64.b64encode(small.getvalue()).decode()
     return Picture(Markup("data:image/png;base64,") + data, alt, image.width, image.height)
+
+
+def _drawn(figure: Figure) -> Image.Image:
+    """The pixels that `savefig` would encode; the figure keeps its own resolution."""
+    own_dpi, figure.dpi = figure.dpi, _DPI
+    try:
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()  # type: ignore[no-untyped-call]
+        pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+        return Image.fromarray(pixels).convert("RGB")
+    finally:
+        figure.dpi = own_dpi

@@ -18,7 +18,7 @@ def strategy_part(book: Backtest) -> dict[str, Any]:
     return {
         "name": book.strategy,
         "title": tables.describe_strategy(book),
-        "contract": f"{book.timing} {book.costs.describe()}",
+        "contract": f"{book.timing} {book.cost_words}",
         "verdicts": verdict_sentences(book),
         "numbers": strategy_tables.key_numbers(book),
         "comparisons": tables.comparison_table(book),

@@ -12,8 +12,10 @@ UNCOUNTED = (
 
 _RUINED = (
     "It was ruined: equity fell to nothing or below, and the account rests from then on. The tests "
-    "below compare mean returns of all bars, which do not show it."
+    "compare mean returns of all bars, which do not show it."
 )
+
+_IDLE = "It never traded: the account stayed in cash, and nothing here judges its choices."
 
 _WORDS = {
     Verdict.BEATS: "It beat {against} net of all costs: {gain}",
@@ -32,9 +34,20 @@ def comparison_sentence(comparison: Comparison) -> str:
     return _WORDS[comparison.verdict].format(against=comparison.against, gain=f"{tested}.")
 
 
-def verdict_sentences(book: Backtest) -> list[str]:
-    """Whether it survived, beat cash and each benchmark net of costs, and if that was luck."""
-    said = [*map(comparison_sentence, book.comparisons), book.luck.sentence()]
+def fate(book: Backtest) -> str:
+    """What became of the capital, which no test says: ruined, never traded, lost or earned."""
     if book.ledger.equity[-1] <= 0:
-        said = [_RUINED, *said]
+        return _RUINED
+    if not book.ledger.traded.any():
+        return _IDLE
+    net, costs = book.costs_waterfall["net"], book.trades["costs"][book.strategy]
+    return (
+        f"It {'lost' if net < 0 else 'earned'} {abs(net):.1%} of its starting capital: "
+        f"{net + costs:+z.1%} before trading costs, which took {costs:.1%}."
+    )
+
+
+def verdict_sentences(book: Backtest) -> list[str]:
+    """What became of the capital, if it beat cash and each benchmark, and if that was luck."""
+    said = [fate(book), *map(comparison_sentence, book.comparisons), book.luck.sentence()]
     return said if book.trial_sharpes is not None else [*said, UNCOUNTED]

@@ -43,6 +43,7 @@ class TrialRun:
         configurations: Hashes of what looks; several for a sweep.
         run_id: MLflow run; None if it is not counted.
         others: The other looks at its bars, before it and beside it; None if it is not counted.
+        place: Tickers and first day that it looks at; None if it is not counted.
         error: Why the store could not be asked, if it could not: the scoring goes on all the same.
     """
 
@@ -50,6 +51,7 @@ class TrialRun:
         self.configurations = tuple(configurations)
         self.run_id: str | None = None
         self.others: Trials | None = None
+        self.place: tuple[tuple[str, ...], str] | None = None
         self.error: TrackingError | None = None
 
     def log_scores(self, scores: Mapping[str, float]) -> None:
@@ -133,6 +135,7 @@ def open_trial(
         tags = {"kind": kind, "configuration": whole, "vintage": prices.vintage}
         tags["first"], tags["last"] = span = _span(prices, start, end)
         scored = tuple(tickers or prices.tickers)
+        run.place = (scored, span[0])
         tags |= {"mlflow.parentRunId": parent} if parent else {}
         try:
             run.run_id = begin_run(name, scored, run.configurations, tags)

@@ -21,7 +21,7 @@ LEDGER = "Trial ledger:"
 
 @dataclass(frozen=True)
 class Trial:
-    """A configuration, or the many of a sweep, that were scored, or were about to be, on a span.
+    """A configuration, or the many of a sweep, that was tried on a span, with a result or without.
 
     Attributes:
         run_id: MLflow run of the look.
@@ -83,8 +83,13 @@ class Trials:
 
     @property
     def failed(self) -> int:
-        """Looks that ended without a result: failed or interrupted."""
-        return self._looks_that(FAILED, KILLED)
+        """Looks that ended with an error."""
+        return self._looks_that(FAILED)
+
+    @property
+    def cut_off(self) -> int:
+        """Looks that were interrupted, as by Ctrl-C."""
+        return self._looks_that(KILLED)
 
     @property
     def unfinished(self) -> int:
@@ -121,7 +126,7 @@ class Trials:
         return pd.DataFrame(rows, columns=columns)
 
     def sentence(self) -> str:
-        """How many configurations were scored on bars of this span."""
+        """How many configurations were tried on bars of this span."""
         return f"{self._counts()}."
 
     def sentence_with(self, *configurations: str) -> str:
@@ -138,8 +143,8 @@ class Trials:
         """All configurations that looked."""
         return {name for trial in self.entries for name in trial.sharpes}
 
-    def _looks_that(self, *statuses: str) -> int:
-        return sum(len(trial.sharpes) for trial in self.entries if trial.status in statuses)
+    def _looks_that(self, status: str) -> int:
+        return sum(len(trial.sharpes) for trial in self.entries if trial.status == status)
 
     def _adds(self, configurations: Sequence[str]) -> str:
         """How many more a sweep makes it."""
@@ -150,12 +155,13 @@ class Trials:
     def _counts(self) -> str:
         n = self.configurations
         if not n:
-            return f"{LEDGER} no configuration has been scored on bars of this span before"
+            return f"{LEDGER} no configuration has been tried on bars of this span before"
         details = [f"{self.looks:,} look{'s' if self.looks > 1 else ''}"]
         details += [f"{self.failed:,} failed"] if self.failed else []
+        details += [f"{self.cut_off:,} cut off"] if self.cut_off else []
         details += [f"{self.unfinished:,} unfinished"] if self.unfinished else []
         have = "configuration has" if n == 1 else "configurations have"
-        return f"{LEDGER} {n:,} {have} been scored on bars of this span ({', '.join(details)})"
+        return f"{LEDGER} {n:,} {have} been tried on bars of this span ({', '.join(details)})"
 
 
 def _ordinal(number: int) -> str:

@@ -15,10 +15,11 @@ from forecasting.errors import ConfigError
 from forecasting.forecaster.network_forecaster import NetworkForecaster
 from forecasting.market.panel import Panel
 from forecasting.training.trial_ledger import open_trial
+from forecasting.workflow.arguments import require_bars, require_maker, terms_of
 from forecasting.workflow.counting import backtest_headline, backtest_scores, look, trial_sharpes
 from forecasting.workflow.judged_span import OPTION, judged_span
 from forecasting.workflow.out_of_fold import OutOfFold, out_of_fold
-from forecasting.workflow.trading import Terms, make_terms
+from forecasting.workflow.trading import Terms
 from forecasting.workflow.walk_forward.outcome import WalkForward
 
 Progress = Callable[[str], None]
@@ -92,23 +93,25 @@ def backtest(
             the walk-forward was made on.
         ModelFileError: The walk-forward's folder is none, unfinished or damaged.
     """
-    terms = make_terms(
-        strategy,
-        cost_bps=cost_bps,
-        slippage_bps=slippage_bps,
-        spread=spread,
-        impact=impact,
-        execution=execution,
-        parameters=parameters,
-        capital=capital,
-        whole_shares=whole_shares,
-        cash_yield=cash_yield,
-        financing_rate=financing_rate,
-        borrow_fee=borrow_fee,
-        margin_limit=margin_limit,
-        participation_cap=participation_cap,
-        delisting_return=delisting_return,
-    )
+    require_maker(model)
+    require_bars(prices, tickers, start, end)
+    settings: dict[str, Any] = {
+        "cost_bps": cost_bps,
+        "slippage_bps": slippage_bps,
+        "spread": spread,
+        "impact": impact,
+        "execution": execution,
+        "capital": capital,
+        "whole_shares": whole_shares,
+        "cash_yield": cash_yield,
+        "financing_rate": financing_rate,
+        "borrow_fee": borrow_fee,
+        "margin_limit": margin_limit,
+        "participation_cap": participation_cap,
+        "delisting_return": delisting_return,
+    }
+    terms = terms_of(strategy, settings | parameters)
+    terms.require_known()
     if not isinstance(model, NetworkForecaster):
         if in_sample or open_holdout:
             raise ConfigError(
@@ -154,9 +157,10 @@ def trade_model(
         model, prices, start=start, end=end, open_holdout=open_holdout, in_sample=in_sample
     )
     say = progress or (lambda words: None)
+    say(f"forecasts of {model.name}")
+    forecast = model.forecast(span.prices)
+    terms.require_tradable(forecast, span, tickers=tickers, end=end)
     with look("backtest", model, span, tickers=tickers, track=track, terms=terms) as opened:
-        say(f"forecasts of {model.name}")
-        forecast = model.forecast(span.prices)
         say(f"backtest {terms.name}")
         made = terms.trade(
             forecast,
@@ -181,6 +185,7 @@ def trade_out_of_fold(
 ) -> Backtest:
     """Trade out-of-fold forecasts on given terms; arguments and errors as of `backtest`."""
     span = found.span
+    terms.require_tradable(found.forecast, span, tickers=tickers, end=end)
     with open_trial(
         "backtest",
         f"backtest {found.forecast.name} {terms.name}",

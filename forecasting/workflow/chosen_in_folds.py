@@ -8,16 +8,18 @@ import numpy as np
 
 from forecasting.backtest.book import Backtest
 from forecasting.backtest.sweep.chosen_in_folds import chosen_in_folds as trade_chosen
+from forecasting.backtest.sweep.chosen_in_folds import require_choosable
 from forecasting.backtest.sweep.grid import Grid
+from forecasting.backtest.sweep.prepare import prepare
 from forecasting.backtest.sweep.sweep import SweepProgress
 from forecasting.errors import ConfigError
 from forecasting.market.folds.walk_forward import walk_forward_folds
 from forecasting.market.panel import Panel
 from forecasting.training.trial_ledger import open_trial
+from forecasting.workflow.arguments import require_bars, require_walk_forward, terms_of
 from forecasting.workflow.counting import backtest_scores, trial_sharpes
 from forecasting.workflow.out_of_fold import out_of_fold
 from forecasting.workflow.sweep import as_grid
-from forecasting.workflow.trading import Terms
 from forecasting.workflow.walk_forward.manifest import find_walk_forward, read_manifest
 from forecasting.workflow.walk_forward.outcome import WalkForward
 
@@ -62,10 +64,16 @@ def chosen_in_folds(
         DataError: The prices are not those that the walk-forward was made on.
         ModelFileError: The walk-forward's folder is none, unfinished or damaged.
     """
-    chosen, base = as_grid(grid), Terms(strategy).changed(settings)
+    require_walk_forward(walk)
+    require_bars(prices, tickers, start, end)
+    chosen, base = as_grid(grid), terms_of(strategy, settings)
+    require_choosable(chosen, base)
     found = out_of_fold(walk, prices, recipe=recipe, seed=seed, start=start, end=end)
     span = found.span
     starts = _fold_starts(walk, prices)
+    forecast = found.forecast.select(tickers) if tickers else found.forecast
+    # The same refusals as below, before the look is counted.
+    prepare(forecast, span.prices, chosen, base, start=span.start, end=end)
     known_by = found.configuration() | base.configuration()
     with open_trial(
         "backtest",
@@ -79,7 +87,7 @@ def chosen_in_folds(
     ) as trial:
         others = trial_sharpes(trial)
         made = trade_chosen(
-            found.forecast.select(tickers) if tickers else found.forecast,
+            forecast,
             span.prices,
             chosen,
             starts,

@@ -118,15 +118,18 @@ def trial_sharpes(trial: TrialRun) -> np.ndarray | None:
     """
     if trial.others is None:
         return None
-    latest: dict[str, float] = {}
+    # Other tickers or another first day are another trial: whoever chooses among them finds luck
+    # there, too. The same look as its bars grow in number is one.
+    latest: dict[tuple[Any, ...], float] = {}
     for entry in trial.others.entries:
+        place = (entry.tickers, entry.first)
         for name, value in entry.sharpes.items():
             if value == value:
-                latest[name] = value
+                latest[name, place] = value
             elif entry.kind in TRADING and entry.status != FAILED:
-                latest.setdefault(name, math.nan)
-    others = [value for name, value in latest.items() if name not in trial.configurations]
-    return np.array(others, dtype=float)
+                latest.setdefault((name, place), math.nan)
+    own = {(name, trial.place) for name in trial.configurations}
+    return np.array([value for key, value in latest.items() if key not in own], dtype=float)
 
 
 def evaluation_scores(made: Evaluation) -> dict[str, float]:

@@ -77,6 +77,11 @@ def judged_span(
         return JudgedSpan(prices, first, True, audit, (*notes, *_openings(model)))
     prices = prices.between(None, end)
     first = np.datetime64(start or model.corpus.test_start, "ns")
+    if first > prices.times[-1]:
+        raise DataError(
+            f"no bars from {day(first)} on: {prices.source} ends {day(prices.times[-1])}. Choose "
+            "an earlier --start, or newer prices."
+        )
     if not in_sample:
         _require_unseen(model, first)
     notes += _lock(model, first)

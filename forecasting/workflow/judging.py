@@ -140,6 +140,9 @@ def report(
         model, prices, start=start, end=end, open_holdout=open_holdout, in_sample=in_sample
     )
     require_writable(Path(out), "report")
+    terms_of_each = [Terms(strategy, Costs(cost_bps, slippage_bps)) for strategy in strategies]
+    for terms in terms_of_each:
+        terms.require_known()
     say = progress or _say_nothing
     with look("report", model, span, tickers=tickers, track=track) as opened:
         say(f"forecasts of {model.name}")
@@ -148,9 +151,8 @@ def report(
         evaluation = _evaluate(model, span, forecast, said, tickers=tickers, progress=say)
         opened.trial.log_scores(evaluation_scores(evaluation))
         books = []
-        for strategy in strategies:
-            say(f"backtest {strategy}")
-            terms = Terms(strategy, Costs(cost_bps, slippage_bps))
+        for terms in terms_of_each:
+            say(f"backtest {terms.name}")
             with count("report", model, span, tickers=tickers, track=track, terms=terms) as trial:
                 book = terms.trade(
                     forecast,

@@ -15,6 +15,7 @@ import pandas as pd
 from forecasting.backtest.execution import Execution
 from forecasting.backtest.plan import Plan, plan_for
 from forecasting.backtest.strategies.registry import STRATEGIES
+from forecasting.backtest.tape.notes import cost_words
 from forecasting.backtest.traded_span import TradedSpan
 from forecasting.errors import ConfigError, DataError
 from forecasting.forecast.forecast import Forecast
@@ -22,6 +23,7 @@ from forecasting.forecaster.network_forecaster import NetworkForecaster
 from forecasting.market.calendars import NEW_YORK, local_time
 from forecasting.market.panel import Panel, day
 from forecasting.report.captions import IN_SAMPLE, counted
+from forecasting.workflow.arguments import require_bars, require_model, terms_of
 from forecasting.workflow.next_session import next_session, warnings_of_age
 from forecasting.workflow.paper_account import send_orders
 from forecasting.workflow.positions import account_of
@@ -118,12 +120,16 @@ def paper_orders(
         DataError: The bars are not daily, there is no forecast, a ticker held is not traded, or the
             account is worth nothing.
     """
+    require_model(model)
+    require_bars(prices, tickers, start)
+    terms = terms_of(strategy, settings)
+    terms.require_known()
     forecast = model.forecast(prices)
     first = np.datetime64(start or model.corpus.test_start, "ns")
     made = orders_from(
         forecast.select(tickers) if tickers else forecast,
         prices,
-        Terms(strategy).changed(settings),
+        terms,
         first=first,
         held=held,
         cash=cash,
@@ -173,7 +179,7 @@ def orders_from(
         equity=sent.equity,
         orders=sent.table(panel.tickers, shares),
         timing=f"{how.describe()} {tape.basis.describe()}",
-        costs=terms.costs.describe(),
+        costs=cost_words(terms.costs, tape),
         notes=(
             *warnings_of_age(calendar, newest, clock),
             *_rhythm(plan, begins=held is None),

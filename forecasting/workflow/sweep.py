@@ -1,5 +1,6 @@
 """The verb `sweep`: a grid of configurations, on bars that the forecaster had not seen."""
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +14,12 @@ from forecasting.errors import ConfigError
 from forecasting.forecast.forecast import Forecast
 from forecasting.forecaster.network_forecaster import NetworkForecaster
 from forecasting.market.panel import Panel
+from forecasting.report import captions
 from forecasting.training.trial_ledger import open_trial
+from forecasting.workflow.arguments import require_bars, require_maker, terms_of
 from forecasting.workflow.counting import identity, trial_sharpes
 from forecasting.workflow.judged_span import JudgedSpan, judged_span
 from forecasting.workflow.out_of_fold import out_of_fold
-from forecasting.workflow.trading import Terms
 from forecasting.workflow.walk_forward.outcome import WalkForward
 
 
@@ -64,11 +66,14 @@ def sweep(
             such forecast in the walk-forward.
         DataError: The span has no forecast or begins in sample, or the prices do not suffice.
         ModelFileError: The walk-forward's folder is none, unfinished or damaged.
+        SweepInterrupted: Ctrl-C while it traded.
     """
+    require_maker(model)
+    require_bars(prices, tickers, start, end)
     chosen = as_grid(grid)
     if twice := [name for name in settings if name in chosen.axes]:
         raise ConfigError(f"{twice[0]} is fixed and in the grid: expected one. Leave one out.")
-    base = Terms(strategy).changed(settings)
+    base = terms_of(strategy, settings)
     subject = _subject(
         model, prices, recipe=recipe, seed=seed, start=start, end=end, in_sample=in_sample
     )
@@ -94,28 +99,62 @@ def sweep(
         counted=track,
     ) as trial:
         others = trial_sharpes(trial)
-        made = trade(
-            prepared,
-            trial_sharpes=None if others is None else others.tolist(),
-            notes=(span.audit, *span.notes, trial.sentence(), *base.notes()),
-            progress=progress,
-        )
+        try:
+            made = trade(
+                prepared,
+                trial_sharpes=None if others is None else others.tolist(),
+                notes=(span.audit, *span.notes, trial.sentence(), *base.notes()),
+                progress=progress,
+            )
+        except KeyboardInterrupt as error:
+            raise SweepInterrupted(chosen.size, counted=trial.others is not None) from error
         trial.log_sharpes(made.table["sharpe"].tolist())
         trial.log_scores(_scores(made))
     return made
 
 
-def as_grid(grid: Grid | Mapping[str, Any] | Sequence[str]) -> Grid:
+class SweepInterrupted(KeyboardInterrupt):
+    """Ctrl-C in a sweep that has begun to trade; it says whether that counts."""
+
+    def __init__(self, configurations: int, *, counted: bool) -> None:
+        tried = captions.counted(configurations, "configuration")
+        verb = "counts" if configurations == 1 else "count"
+        super().__init__(
+            f"interrupted: the {tried} of the sweep {verb} as tried, no result was kept."
+            if counted
+            else f"interrupted: the {tried} of the sweep were not counted, no result was kept."
+        )
+
+
+def as_grid(grid: object) -> Grid:
     """A grid of any form that a user may give.
 
     Raises:
-        ConfigError: It is none.
+        ConfigError: It is none, or an axis is an argument of the verb.
     """
+    made = _grid(grid)
+    arguments = [*inspect.signature(sweep).parameters]
+    for axis in made.axes:
+        if axis in arguments and axis not in ("strategy", "settings"):
+            raise ConfigError(
+                f"grid axis {axis}: it is an option of the verb and the same for all "
+                f"configurations, no axis. Take it out of the grid and pass it by itself."
+            )
+    return made
+
+
+def _grid(grid: object) -> Grid:
     if isinstance(grid, Grid):
         return grid
     if isinstance(grid, Mapping):
         return Grid.of(grid)
-    return Grid.parse([grid] if isinstance(grid, str) else grid)
+    texts = [grid] if isinstance(grid, str) else grid
+    if isinstance(texts, Sequence) and all(isinstance(text, str) for text in texts):
+        return Grid.parse(texts)
+    raise ConfigError(
+        f"grid = {str(grid)[:60]}: expected names and their values, such as "
+        '{"top_k": [3, 5]} or ["top_k=3,5"]. Correct it.'
+    )
 
 
 @dataclass(frozen=True, eq=False)

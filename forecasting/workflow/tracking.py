@@ -1,5 +1,6 @@
 """Results of a model, added to the MLflow run that trained it, or below it."""
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from forecasting.training.past_runs import known_run
 from forecasting.training.results import track_below, track_results
 from forecasting.workflow.evaluated_card import card_files
 from forecasting.workflow.parent_run import run_of
+
+Progress = Callable[[str], None]
 
 
 def track_evaluation(model: NetworkForecaster, made: Evaluation) -> str:
@@ -50,6 +53,11 @@ def track_backtest(
         if isinstance(maker, NetworkForecaster)
         else _run_of(maker)
     )
+    return _track_account(above, made, files=() if report is None else (report,))
+
+
+def _track_account(above: str | None, made: Backtest, *, files: tuple[Path, ...] = ()) -> str:
+    """The run of one backtest below another run; returns its id."""
     return track_below(
         above,
         f"backtest {made.strategy} of {made.forecaster}",
@@ -59,7 +67,7 @@ def track_backtest(
         curves={"equity": made.equity[made.strategy]},
         tables={"equity": made.equity, "trades": trades_table(made.ledger)},
         figures={"equity": made.plot()},
-        files=() if report is None else (report,),
+        files=files,
     )
 
 
@@ -95,8 +103,15 @@ def track_sweep(maker: NetworkForecaster | Path, made: Sweep) -> str:
     )
 
 
-def track_report(made: Report, path: Path) -> str:
+def track_report(made: Report, path: Path, *, progress: Progress | None = None) -> str:
     """Add a report, its figures, forecasts and numbers to the model's run; returns its id.
+
+    Each backtest becomes a run of its own below it, as by `track_backtest`.
+
+    Args:
+        made: The report.
+        path: The page that was written of it.
+        progress: Called with a few words before each step that takes time.
 
     Raises:
         TrackingError: The store cannot be reached.
@@ -106,7 +121,14 @@ def track_report(made: Report, path: Path) -> str:
         metrics |= _statistics(book)
     tested = made.forecast.between(made.evaluation.start, made.evaluation.end)
     files = (path, *card_files(made.model))
-    return track_results(made.model, metrics, figures=made.figures, forecast=tested, files=files)
+    if progress is not None:
+        progress(f"tracking {made.model.name}")
+    above = track_results(made.model, metrics, figures=made.figures, forecast=tested, files=files)
+    for book in made.books:
+        if progress is not None:
+            progress(f"tracking backtest {book.strategy}")
+        _track_account(above, book)
+    return above
 
 
 def _run_of(maker: NetworkForecaster | Path) -> str | None:

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from forecasting.backtest.accounting.terms import AccountTerms
 from forecasting.backtest.backtest import backtest
 from forecasting.backtest.book import Backtest
-from forecasting.backtest.costs import Costs, SpreadModel
+from forecasting.backtest.execution import Execution
+from forecasting.backtest.plan import plan_for, require_known
+from forecasting.backtest.strategies.registry import STRATEGIES
 from forecasting.backtest.sweep.configuration import Configuration
+from forecasting.backtest.traded_span import TradedSpan
 from forecasting.errors import ConfigError
 from forecasting.forecast.forecast import Forecast
 from forecasting.workflow.judged_span import JudgedSpan
@@ -36,6 +38,45 @@ class Terms(Configuration):
             )
         return ()
 
+    def require_known(self) -> None:
+        """Refuse a strategy and parameters that no forecast can save, before there is one.
+
+        Raises:
+            ConfigError: An unknown strategy or parameter, or decisions are delayed, which a sweep
+                tries.
+        """
+        if self.delay:
+            raise ConfigError(
+                f"delay = {self.delay}: expected 0 for a single backtest. Sweep it instead."
+            )
+        require_known(self._chosen, self.parameters)
+
+    def require_tradable(
+        self,
+        forecast: Forecast,
+        span: JudgedSpan,
+        *,
+        tickers: Sequence[str] | None = None,
+        end: str | None = None,
+    ) -> None:
+        """Refuse what cannot be traded before the look is counted, for nothing is scored yet.
+
+        A built-in strategy decides once, at the first bar. A user's own may need more bars than
+        one, and is asked when it trades.
+
+        Raises:
+            ConfigError: A parameter does not fit the tickers or the forecast.
+            DataError: The span has no forecast or too few bars, or the prices do not have what the
+                execution or the model of the spread needs.
+        """
+        chosen = forecast.select(tickers) if tickers else forecast
+        whole = TradedSpan.of(chosen, span.prices, span.start, end)
+        whole.tape(Execution.choose(whole.panel, self.execution), self.costs)
+        if isinstance(self._chosen, str) and self._chosen in STRATEGIES:
+            first = whole.panel.times[0]
+            opening = TradedSpan.of(chosen, span.prices, first, first, least_bars=1)
+            plan_for(opening, self._chosen, self.parameters, self.costs)
+
     def trade(
         self,
         forecast: Forecast,
@@ -58,18 +99,14 @@ class Terms(Configuration):
             notes: What has to be said of the span.
 
         Raises:
-            ConfigError: The strategy or a parameter is not valid, or decisions are delayed, which
-                a sweep tries.
+            ConfigError: As `require_known`, or a parameter does not fit.
             DataError: The span has no forecast, or too few bars.
         """
-        if self.delay:
-            raise ConfigError(
-                f"delay = {self.delay}: expected 0 for a single backtest. Sweep it instead."
-            )
+        self.require_known()
         return backtest(
             forecast.select(tickers) if tickers else forecast,
             span.prices,
-            strategy=str(self.strategy) if isinstance(self.strategy, Path) else self.strategy,
+            strategy=self._chosen,
             costs=self.costs,
             account=self.account,
             start=span.start,
@@ -80,6 +117,11 @@ class Terms(Configuration):
             notes=(*notes, *self.notes()),
         )
 
+    @property
+    def _chosen(self) -> str | Callable[..., Any]:
+        """The strategy as the plan wants it."""
+        return str(self.strategy) if isinstance(self.strategy, Path) else self.strategy
+
     def _source(self) -> bytes | None:
         """The strategy's own code; None of a name, or where it cannot be read."""
         if callable(self.strategy):
@@ -89,23 +131,3 @@ class Terms(Configuration):
                 return None
         file = Path(self.strategy)
         return file.read_bytes() if file.is_file() else None
-
-
-def make_terms(
-    strategy: str | Path | Callable[..., Any],
-    *,
-    cost_bps: float | int,
-    slippage_bps: float | int,
-    spread: str,
-    impact: float | int,
-    execution: str,
-    parameters: dict[str, Any],
-    **account: Any,
-) -> Terms:
-    """The terms by the names that the verb `backtest` gives them; `account` is of `AccountTerms`.
-
-    Raises:
-        ConfigError: A cost or a term of the account lies outside its range.
-    """
-    costs = Costs(cost_bps, slippage_bps, SpreadModel.choose(spread), impact)
-    return Terms(strategy, costs, AccountTerms(**account), execution, parameters)

@@ -1,18 +1,11 @@
-import inspect
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-import typer
 from cli.command import USAGE, Command
 
 import forecasting as fc
-from forecasting.backtest.accounting.terms import AccountTerms
-from forecasting.backtest.costs import Costs
 from forecasting.backtest.strategies.registry import BENCHMARKS, STRATEGIES
-from forecasting.cli.backtest import backtest
-from forecasting.cli.help_panels import PanelledCommand
 from forecasting.cli.strategies import complete_strategy
 from forecasting.market.panel import Panel
 
@@ -109,7 +102,12 @@ def test_in_sample_is_refused_unless_told_and_then_said_first(
         (("--spread", "bucket", "--report", "/"), "report"),
         (("--grid", "cost_bps=0,-5"), "commission of -5 bps: expected 0 to 1000"),
         (("--grid", "cost_bps"), "cost_bps"),
-        (("--start", "2030-01-01"), "no forecast of jamba-tiny from 2030-01-01"),
+        (("--grid", "top_k=1", "--plot", "map.pdf"), "expected a name that ends in .png"),
+        (("--grid", "start=2012-01-02"), "grid axis start: it is an option of the verb"),
+        (("--grid", "top_k=1", "--choose-in-folds"), "needs the folds of a walk-forward"),
+        (("--grid", "top_k=1", "--set", "grid=3"), "--set grid: no strategy has this parameter"),
+        (("--today", "--set", "cash=3"), "--set cash: no strategy has this parameter"),
+        (("--start", "2030-01-01"), "no bars from 2030-01-01 on: "),
         (("--start", "2012-03-01", "--end", "2012-01-02"), "expected start <= end"),
     ],
 )
@@ -160,75 +158,25 @@ def test_costs_that_cannot_be(
     assert option in wrong.err
 
 
-def test_defaults_are_those_of_the_account() -> None:
-    shown = {name: each.default for name, each in inspect.signature(backtest).parameters.items()}
-    costs = asdict(Costs())
-    costs["cost_bps"] = costs.pop("commission_bps")
-    account = {name: value for name, value in asdict(AccountTerms()).items() if name in shown}
-    assert len(account) == 8
-    for name, value in (costs | account).items():
-        assert shown[name] == value
-
-
-def test_strategies_are_listed_and_completed(forecasting: Command) -> None:
+def test_strategies_are_listed_and_completed(
+    forecasting: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     done = forecasting("backtest", "--list")
-    assert done.code == 0
-    listed = [line.split()[0] for line in done.out.splitlines()[1:]]
-    assert listed == list(STRATEGIES)
-    assert max(map(len, done.out.splitlines())) <= 100
-    assert complete_strategy("long") == ["long_short", "long_only"]
-
-
-def test_help_has_a_panel_for_costs_and_account(capsys: pytest.CaptureFixture[str]) -> None:
-    app = typer.Typer(rich_markup_mode=None)
-    app.command(cls=PanelledCommand)(backtest)
-    with pytest.raises(SystemExit):
-        app(args=["--help"])
-    lines = capsys.readouterr().out.splitlines()
-    heads = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
-    assert heads == ["Arguments:", "Options:", "Sweep:", "Paper trading:", "Costs:", "Account:"]
-    assert lines.index("Costs:") < next(k for k, line in enumerate(lines) if "--cost-bps" in line)
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        ("--today", "--report", "page.html"),
-        ("--today", "--grid", "top_k=1,2"),
-        ("--today", "--in-sample"),
-        ("--today", "--open-holdout"),
-        ("--today", "--seed", "0"),
-        ("--today", "--recipe", "chosen"),
-        ("--today", "--start", "2012-01-02"),
-        ("--grid", "top_k=1,2", "--report", "page.html"),
-        ("--grid", "top_k=1,2", "--open-holdout"),
-        ("--out", "table.csv"),
-        ("--cash", "5"),
-        ("--positions", "held.csv"),
-        ("--spread", "wide"),
-        ("--impact", "-1"),
-        ("--participation-cap", "2"),
-    ],
-)
-def test_options_that_do_not_go_together(
-    options: tuple[str, ...], forecasting: Command, model_folder: Path
-) -> None:
-    assert forecasting("backtest", model_folder, "--no-track", *options).code == USAGE
-
-
-def test_a_grid_goes_on_behind_its_option(
-    forecasting: Command, model_folder: Path, price_file: Path, tmp_path: Path
-) -> None:
-    files = ("--out", tmp_path / "table.csv", "--plot", tmp_path / "map.png")
-    asked = ("--prices", price_file, "--no-track", *files)
-    grid = ("--grid", "cost_bps=0,5", "top_k=1,2", "AAA", "BBB", "CCC", "DDD")
-    done = forecasting("backtest", model_folder, *grid, *asked)
     assert (done.code, done.err) == (0, "")
-    assert "4 configurations of long_short on forecasts of jamba-tiny" in done.out
-    assert len((tmp_path / "table.csv").read_text().splitlines()) == 5
-    assert (tmp_path / "map.png").stat().st_size > 1000
-    twice = forecasting("backtest", model_folder, *grid, *asked, "--cost-bps", 7)
-    assert "cost_bps is fixed and in the grid" in twice.error
+    entries, _, last = done.out.partition("\n\n")
+    lines = entries.splitlines()
+    assert [line.split()[0] for line in lines if line[0] != " "] == list(STRATEGIES)
+    assert max(map(len, done.out.splitlines())) <= 80
+    said = " ".join(entries.split())
+    assert "long_only the best by expected return over volatility top_k=(a quarter of the" in said
+    assert "short=false" in said
+    for name, strategy in STRATEGIES.items():
+        shown = [own for own in strategy.parameters if own not in ("prices", "decides")]
+        entry = said.partition(f"{name} ")[2]
+        assert all(f"{own}=" in entry for own in shown)
+    assert last.startswith("Each also has rebalance_every=5, no_trade_band=none, stop_quantile=")
+    assert complete_strategy("long") == ["long_short", "long_only"]
 
 
 def test_a_page_is_written(

@@ -32,7 +32,7 @@ def test_looks_are_listed(forecasting: Command, looked: None) -> None:
     assert " +0.012" in lines[1]
     assert lines[2].endswith("FAILED")
     said = " ".join(done.out.split())
-    assert "3 configurations have been scored on bars of this span (3 looks, 1 failed)." in said
+    assert "3 configurations have been tried on bars of this span (3 looks, 1 failed)." in said
 
 
 def test_of_some_tickers_and_dates(forecasting: Command, looked: None) -> None:
@@ -49,7 +49,7 @@ def test_of_some_tickers_and_dates(forecasting: Command, looked: None) -> None:
 def test_nothing_yet(forecasting: Command, tmp_path: Path) -> None:
     done = forecasting("trials")
     assert done.code == 0
-    assert "no configuration has been scored" in done.out
+    assert "no configuration has been tried" in done.out
     assert not list(tmp_path.iterdir())
 
 

@@ -71,6 +71,15 @@ def test_tables_for_people_and_json_for_scripts(
     assert any("refitted every 150 bars, 2 folds" in note for note in book["notes"])
     today = forecasting("backtest", out, "--prices", price_file, "--today")
     assert "--today needs one model" in today.error
+    page, grid = tmp_path / "page.html", ("--grid", "horizon=1,5", "rebalance_every=1,5")
+    choice = ("--strategy", "volatility_target", "--choose-in-folds", "--report", page)
+    switched = forecasting("backtest", out, "--prices", price_file, *grid, *choice)
+    assert (switched.code, switched.err) == (0, "")
+    said = " ".join(switched.out.split())
+    assert "volatility_target chosen in folds (from 2011-05-23 as given" in said
+    assert "Chosen inside folds, among 4 configurations by net Sharpe" in said
+    assert switched.out.endswith(f"report: {page}\n")
+    assert "chosen in folds" in page.read_text()
 
 
 @pytest.mark.parametrize(

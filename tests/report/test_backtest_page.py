@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from backtest.markets import make_forecast, noise_forecast, random_walk
+from backtest.markets import make_forecast, make_panel, noise_forecast, random_walk
 from report.elements import Elements
 
 from forecasting.backtest.accounting.ledger import COUNTS
@@ -63,6 +63,18 @@ def test_key_numbers_are_those_of_the_book(elements: Elements, book: Backtest) -
             assert interval == f"{low:{form}} to {high:{form}}"
         else:
             assert interval == ""
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["Calmar", "Tail ratio", "Break-even cost", "Deflated Sharpe", "PBO", "CAGR", "drawdown"],
+)
+def test_words_of_the_trade_are_explained_beneath_the_key_numbers(
+    word: str, strategy_page: str
+) -> None:
+    table = strategy_page.index("and its benchmarks, net of costs")
+    legend = strategy_page[table : strategy_page.index("Intervals:", table)].rpartition("<p")[2]
+    assert word in legend
 
 
 def test_relative_numbers_are_those_of_the_book(elements: Elements, book: Backtest) -> None:
@@ -134,7 +146,7 @@ def test_configuration_is_exact(strategy_page: str, report: Report, book: Backte
             assert f"<dt>{kind}: {name.replace('_', ' ')}</dt>" in page
     for words in (
         book.timing,
-        book.costs.describe(),
+        book.cost_words,
         report.prices.vintage,
         report.model.corpus.vintage,
         report.model.files.recipe.to_yaml().strip(),
@@ -173,10 +185,29 @@ def test_a_book_alone_has_a_page(tmp_path: Path) -> None:
     assert page == backtest_page(book)
 
 
+@pytest.mark.parametrize(("drift", "word"), [(0.01, "earned"), (-0.01, "lost")])
+def test_gain_or_loss_is_the_first_thing_said(drift: float, word: str) -> None:
+    panel = make_panel(100 * np.exp(drift * np.arange(60))[:, None] * np.ones(4))
+    book = backtest(
+        make_forecast(panel, np.full((60, 4), 0.01)), panel, strategy="equal_weight", n_random=0
+    )
+    spent = book.costs_waterfall[["commission", "spread", "impact"]].sum()
+    net = book.stats.at["equal_weight", "total_return"]
+    first, *others = verdict_sentences(book)
+    assert first == (
+        f"It {word} {abs(net):.1%} of its starting capital: {net - spent:+.1%} before trading "
+        f"costs, which took {-spent:.1%}."
+    )
+    assert others[0].startswith(("It ", "No evidence"))
+    page = backtest_page(book)
+    assert page.index(first) < page.index("net of all costs") < page.index("Key numbers")
+
+
 def test_a_book_that_never_trades_has_a_page() -> None:
     panel = random_walk(60, 4, seed=1)
     book = backtest(make_forecast(panel, np.zeros(panel.mask.shape)), panel)
     assert not book.ledger.traded.any()
+    assert verdict_sentences(book)[0].startswith("It never traded")
     page = backtest_page(book)
     assert "Among random strategies" in page
     assert "the deepest drawdowns; bars down" not in page

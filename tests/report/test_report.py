@@ -36,7 +36,7 @@ def test_page_says_what_has_to_be_said(page: str, report: Report) -> None:
         "Not investment advice",
         captions.NOT_MATCHED_FOR_RISK,
         report.books[0].timing,
-        report.books[0].costs.describe(),
+        report.books[0].cost_words,
         report.model.corpus.vintage,
         report.prices.vintage,
         "jamba-tiny has seen no bar of these dates: it was trained and chosen on earlier ones. Of "

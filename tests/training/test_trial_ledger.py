@@ -44,9 +44,9 @@ def test_a_look_says_all_that_is_to_be_known(store: str, prices: Panel) -> None:
 
 
 def test_configurations_and_looks_are_counted(store: str, prices: Panel) -> None:
-    before = "Trial ledger: no configuration has been scored on bars of this span before"
+    before = "Trial ledger: no configuration has been tried on bars of this span before"
     assert look(prices, 1) == f"{before}; this is the 1st."
-    one = "Trial ledger: 1 configuration has been scored on bars of this span (1 look)"
+    one = "Trial ledger: 1 configuration has been tried on bars of this span (1 look)"
     assert look(prices, 2) == f"{one}; this is the 2nd."
     assert look(prices, 1).endswith("(2 looks); this one was among them, it is its 2nd look.")
     with pytest.raises(ZeroDivisionError), open_trial("evaluate", "it", {"seed": 3}, prices):
@@ -55,8 +55,8 @@ def test_configurations_and_looks_are_counted(store: str, prices: Panel) -> None
         raise KeyboardInterrupt
     found = trials(prices)
     assert [trial.status for trial in found.entries] == [FINISHED] * 3 + [FAILED, KILLED]
-    assert (found.looks, found.configurations, found.failed) == (5, 4, 2)
-    assert look(prices, 5).endswith("(5 looks, 2 failed); this is the 5th.")
+    assert (found.looks, found.configurations, found.failed, found.cut_off) == (5, 4, 1, 1)
+    assert look(prices, 5).endswith("(5 looks, 1 failed, 1 cut off); this is the 5th.")
     assert sorted(found.sharpes()) == pytest.approx([0.1, 0.2])
 
 
@@ -229,8 +229,8 @@ def test_the_best_of_many_words() -> None:
         for k, status in enumerate([FINISHED] * 20 + [RUNNING, KILLED])
     ]
     said = Trials(tuple(entries)).sentence_with("new")
-    assert said.endswith("12 configurations have been scored on bars of this span (22 looks, 1 "
-                         "failed, 1 unfinished); this is the 13th.")  # fmt: skip
+    assert said.endswith("12 configurations have been tried on bars of this span (22 looks, 1 "
+                         "cut off, 1 unfinished); this is the 13th.")  # fmt: skip
 
 
 PROCESS = """

@@ -33,6 +33,10 @@ def test_a_walk_forward_is_swept_and_chosen_from(
     assert trials(prices).looks == 1 + 4 + 1
     assert len(book.trial_sharpes or ()) == 4
     grid = {"horizon": [1, 5], "rebalance_every": [1, 5]}
+    for mistake in ({"topk": 1}, {"horizon": 4}, {"strategy": "kely"}, {"max_leverage": 99}):
+        with pytest.raises(ConfigError):
+            chosen_in_folds(out, prices, ["rebalance_every=1,5"], **own | mistake)
+    assert trials(prices).looks == 1 + 4 + 1
     same = chosen_in_folds(walk, prices, grid, track=False, **own)
     assert (same.ledger.equity == book.ledger.equity).all()
     days = [str(day) for day in walk.folds["test_start"]]

@@ -8,6 +8,7 @@ import pytest
 
 import forecasting as fc
 from forecasting.errors import ConfigError, DataError, TrackingError
+from forecasting.forecast.forecast import Forecast
 from forecasting.forecaster.model_folder import WEIGHTS
 from forecasting.forecaster.network_forecaster import NetworkForecaster
 from forecasting.forecaster.openings import read_openings
@@ -17,6 +18,11 @@ from forecasting.workflow import backtesting, judging
 
 FIRST = "2012-01-02"
 UNREACHABLE = "http://127.0.0.1:9"
+
+
+def broken(forecast: Forecast, positions: np.ndarray) -> np.ndarray:
+    """A strategy that nobody can refuse before it trades."""
+    raise ZeroDivisionError
 
 
 @pytest.fixture
@@ -53,6 +59,17 @@ def test_sealed_bars_change_no_score(
         )
 
 
+def test_choosing_tickers_or_days_is_a_trial(model: NetworkForecaster, prices: Panel) -> None:
+    def others(**options: object) -> int:
+        made = backtesting.backtest(model, prices, strategy="equal_weight", **options)
+        assert made.trial_sharpes is not None
+        return len(made.trial_sharpes)
+
+    assert [others(), others()] == [0, 0]
+    assert others(tickers=["AAA"]) == 1
+    assert others(tickers=["AAA"], start="2011-09-01") == 2
+
+
 def test_evaluate_and_backtest_are_counted(model: NetworkForecaster, prices: Panel) -> None:
     assert judging.evaluate(model, prices).notes[2].endswith("before; this is the 1st.")
     again = judging.evaluate(model, prices, tickers=["AAA"])
@@ -60,13 +77,34 @@ def test_evaluate_and_backtest_are_counted(model: NetworkForecaster, prices: Pan
     book = backtesting.backtest(model, prices)
     assert any("(2 looks); this is the 2nd." in note for note in book.notes)
     with pytest.raises(ConfigError):
-        backtesting.backtest(model, prices, top_k=99)
+        backtesting.backtest(model, prices, strategy=broken)
     found = trials(prices)
     assert (found.looks, found.configurations, found.failed) == (4, 3, 1)
     assert {trial.last for trial in found.entries} == {"2011-12-30"}
     assert found.best() == pytest.approx(book.stats.loc["long_short", "sharpe"])
     assert {"nll_h1", "gain_h21"} <= set(found.entries[0].scores)
     assert trials(["BBB"]).looks == 3
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"strategy": "lng_short"},
+        {"topk": 1},
+        {"top_k": 99},
+        {"horizon": 4},
+        {"top_k": 99, "open_holdout": True},
+        {"execution": "never"},
+        {"end": "2011-01-03"},
+    ],
+)
+def test_a_mistake_is_no_look(
+    asked: dict[str, object], model: NetworkForecaster, prices: Panel
+) -> None:
+    with pytest.raises((ConfigError, DataError)):
+        backtesting.backtest(model, prices, **asked)
+    assert trials().looks == 0
+    assert read_openings(model.folder) == ()
 
 
 def test_a_report_is_one_opening_and_a_look_a_strategy(
@@ -88,7 +126,7 @@ def test_a_report_is_one_opening_and_a_look_a_strategy(
 
 def test_an_opening_counts_even_if_it_fails(model: NetworkForecaster, prices: Panel) -> None:
     with pytest.raises(ConfigError):
-        backtesting.backtest(model, prices, open_holdout=True, top_k=99)
+        backtesting.backtest(model, prices, open_holdout=True, strategy=broken)
     assert [opening.headline for opening in read_openings(model.folder)] == [None]
     assert trials().failed == 1
     note = judging.evaluate(model, prices, track=False).notes[2]

@@ -1,6 +1,7 @@
 """Paper orders are the engine's own: bit for bit what an account trades on the next bar."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from forecasting.backtest.costs import Costs
 from forecasting.errors import ConfigError, DataError
 from forecasting.forecast.forecast import Forecast
 from forecasting.forecaster.network_forecaster import NetworkForecaster
-from forecasting.market.panel import Panel
+from forecasting.market.panel import COLUMNS, Panel
 from forecasting.workflow.paper_orders import PaperOrders, orders_from, paper_orders
 from forecasting.workflow.trading import Terms
 
@@ -153,6 +154,14 @@ def test_what_is_said(forecast, prices: Panel) -> None:
     )
     assert not idle.decides
     assert idle.orders["order"].tolist() == [0.0]
+
+
+def test_costs_are_said_as_they_are_paid(forecast, prices: Panel) -> None:
+    assert "plus a market impact" in today(forecast, prices, NEWEST, WHOLE).costs
+    values = prices.values.copy()
+    values[:, :, COLUMNS.index("volume")] = np.nan
+    silent = today(forecast, replace(prices, values=values), NEWEST, WHOLE)
+    assert "without market impact" in silent.costs
 
 
 def test_a_model_asks_for_nothing_but_its_prices(model, forecast, prices: Panel) -> None:

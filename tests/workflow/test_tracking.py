@@ -17,7 +17,7 @@ from forecasting.training.mlflow_store import tracking_uri
 from forecasting.training.results import CURVE_POINTS, track_below
 from forecasting.workflow.backtesting import backtest
 from forecasting.workflow.sweep import sweep
-from forecasting.workflow.tracking import track_backtest, track_sweep
+from forecasting.workflow.tracking import track_backtest, track_report, track_sweep
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -65,6 +65,35 @@ def test_a_backtest_is_a_run_below_its_model(
         assert (folder / name).is_file()
     above = mlflow.MlflowClient(tracking_uri()).get_run(parent)
     assert above.data.metrics["backtest_long_short_sharpe"] == pytest.approx(own["sharpe"])
+
+
+def test_a_report_has_a_run_for_each_of_its_backtests(
+    model: NetworkForecaster, prices: Panel, tmp_path: Path
+) -> None:
+    page = tmp_path / "page.html"
+    words: list[str] = []
+    made = fc.report(model, prices, page, strategies=["long_only", "equal_weight"], track=False)
+    above, folder = stored(track_report(made, page, progress=words.append))
+    assert (folder / "page.html").is_file()
+    steps = ["jamba-tiny", "backtest long_only", "backtest equal_weight"]
+    assert words == [f"tracking {step}" for step in steps]
+    below = mlflow.MlflowClient(tracking_uri()).search_runs(
+        [above.info.experiment_id], f"tags.mlflow.parentRunId = '{above.info.run_id}'"
+    )
+    runs = {run.data.params["strategy"]: run for run in below}
+    assert sorted(runs) == sorted(book.strategy for book in made.books)
+    assert len(below) == len(made.books)
+    for book in made.books:
+        alone, _ = stored(track_backtest(model, book))
+        run, folder = stored(runs[book.strategy].info.run_id)
+        assert run.info.run_name == f"backtest {book.strategy} of jamba-tiny"
+        assert run.data.params == alone.data.params
+        assert run.data.metrics == alone.data.metrics
+        assert run.data.tags["luck"] == str(book.luck.verdict)
+        for name in ("equity.csv", "trades.csv", "figures/equity.png"):
+            assert (folder / name).is_file()
+        sharpe = above.data.metrics[f"backtest_{book.strategy}_sharpe"]
+        assert sharpe == pytest.approx(book.stats.at[book.strategy, "sharpe"])
 
 
 def test_a_curve_keeps_its_ends(model: NetworkForecaster) -> None:

@@ -9,7 +9,7 @@ from forecasting.backtest.accounting.terms import AccountTerms
 from forecasting.backtest.costs import Costs
 from forecasting.errors import ConfigError
 from forecasting.forecast.forecast import Forecast
-from forecasting.workflow.trading import Terms, make_terms
+from forecasting.workflow.trading import Terms
 
 
 def rising(forecast: Forecast, *, gross: float = 1.0) -> np.ndarray:
@@ -50,11 +50,19 @@ def test_a_function_counts_by_its_source_where_it_can_be_read() -> None:
     assert "knows hidden by its name alone" in hidden.notes()[0]
 
 
-def test_terms_by_the_names_of_the_verb() -> None:
-    asked = {"cost_bps": 1.0, "slippage_bps": 2, "spread": "bucket", "impact": 0}
-    made = make_terms("kelly", **asked, execution="auto", parameters={}, capital=10, borrow_fee=0)
-    assert (made.costs.commission_bps, made.costs.spread, made.account.capital) == (1, "bucket", 10)
-    with pytest.raises(ConfigError, match="did you mean bucket"):
-        make_terms("kelly", **asked | {"spread": "buckt"}, execution="auto", parameters={})
-    with pytest.raises(ConfigError, match="borrow_fee = -1"):
-        make_terms("kelly", **asked, execution="auto", parameters={}, borrow_fee=-1)
+@pytest.mark.parametrize(
+    ("terms", "said"),
+    [
+        (Terms("lng_short"), "did you mean 'long_short'"),
+        (Terms("long_short", parameters={"topk": 1}), "did you mean 'top_k'"),
+        (Terms("long_short", parameters={"prices": 1}), "prices is taken from the data"),
+        (Terms("kelly", parameters={"rebalance_every": 0}), "rebalance_every = 0"),
+        (Terms(rising, parameters={"net": 1}), "strategy rising has no parameter 'net'"),
+        (Terms(Path("nosuch.py")), "no strategy file nosuch.py"),
+        (Terms("kelly", delay=1), "delay = 1: expected 0 for a single backtest"),
+    ],
+)
+def test_what_no_forecast_can_save_is_refused_without_one(terms: Terms, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        terms.require_known()
+    Terms(rising, parameters={"gross": 0.5, "stop_quantile": 0.1}).require_known()

@@ -23,7 +23,7 @@ _LINE = 95
 
 def _equity(book: Backtest) -> Figure:
     found = ", ".join(f"{each.verdict} vs {each.against}" for each in book.comparisons)
-    said = (found, book.timing, book.costs.describe())
+    said = (found, book.timing, book.cost_words)
     caption = "\n".join(textwrap.fill(words, _LINE) for words in said)
     return equity_figure(book.equity, book.stats["sharpe"], caption)
 

@@ -101,6 +101,11 @@ def capacity(
     )
 
 
+def _two_digits(money: float) -> str:
+    """More than two digits of a capacity are not known."""
+    return f"{float(f'{money:.2g}'):,.0f}"
+
+
 def _falls_to(
     level: float, capitals: Float[np.ndarray, " capital"], growth: Float[np.ndarray, " capital"]
 ) -> float | None:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from forecasting.backtest.statistics.overfitting import overfitting
-from forecasting.backtest.statistics.performance import sharpe
+from forecasting.backtest.statistics.performance import LEAST_BARS, sharpe
 from forecasting.backtest.statistics.random_strategies import RandomStrategies
 from forecasting.backtest.statistics.sharpe_tests import (
     CONFIDENCE,
@@ -30,6 +30,7 @@ class LuckVerdict(StrEnum):
     BEYOND_LUCK = "BEYOND LUCK"
     LUCK_IS_ENOUGH = "LUCK IS ENOUGH"
     MARKET_IS_ENOUGH = "THE MARKET IS ENOUGH"
+    NOT_COUNTED = "TRIALS NOT COUNTED"
     NOT_ENOUGH_DATA = "NOT ENOUGH DATA"
 
 
@@ -93,7 +94,7 @@ class Luck:
         where alpha would do for a single trial, but not for so many. What is not known
         (NaN) of percentile and alpha has no vote; without `dsr` there is not enough data. `pbo` has
         none: it judges the choice, and where many configurations are equally good no choice among
-        them survives.
+        them survives. Where earlier trials were not counted nothing is beyond luck.
         """
         if math.isnan(self.dsr):
             return LuckVerdict.NOT_ENOUGH_DATA
@@ -103,21 +104,21 @@ class Luck:
             return LuckVerdict.MARKET_IS_ENOUGH
         if self.alpha_t < self.alpha_hurdle:
             return LuckVerdict.LUCK_IS_ENOUGH
-        return LuckVerdict.BEYOND_LUCK
+        return LuckVerdict.BEYOND_LUCK if self.counted else LuckVerdict.NOT_COUNTED
 
     def sentence(self) -> str:
         """The verdict and the numbers behind it."""
         if self.verdict is LuckVerdict.NOT_ENOUGH_DATA:
-            return (
-                f"{self.verdict}: {self.track_record} bars and {self.n_trials} trials do not say "
-                "how much luck there is."
-            )
+            if self.track_record >= LEAST_BARS:
+                return f"{self.verdict}: its returns do not vary, so there is nothing to judge."
+            return f"{self.verdict}: {self.track_record} bars do not say how much luck there is."
+        independent = f" ({self.effective_trials:.0f} independent)"
         parts = [
-            f"deflated Sharpe {self.dsr:.1%} as the only trial"
+            f"its Sharpe ratio is above zero with probability {self.dsr:.1%}, as the only trial"
             if self.n_trials == 1
-            else f"deflated Sharpe {self.dsr:.1%} after {self.n_trials} trials "
-            f"({self.effective_trials:.0f} independent), of which luck alone finds "
-            f"{self.expected_max_sharpe:.2f}",
+            else f"deflated Sharpe {self.dsr:.1%}, the probability of being above the "
+            f"{self.expected_max_sharpe:.2f} that the best of {self.n_trials:,} trials"
+            f"{independent if self.effective_trials != self.n_trials else ''} has by luck",
             "no random strategies to compare with"
             if math.isnan(self.random_percentile)
             else f"better than {self.random_percentile:.1%} of {self.n_random} random strategies",
@@ -152,8 +153,9 @@ def judge_luck(
         n_trials: Configurations that were tried on these bars, this one among them, also those that
             failed.
         trial_sharpes: Annual Sharpe ratios of the trials that have one, this one among them; their
-            spread sets how much luck there is. By default those of `trial_returns`. With more than
-            one trial and fewer than two Sharpe ratios `dsr` is NaN.
+            spread sets how much luck there is. By default those of `trial_returns`; with fewer than
+            two the spread of independent trials without skill is taken, 1 / bars (Lo 2002,
+            equation 9 at a ratio of zero).
         trial_returns: Returns of trials on these bars, where they are known: from them the number
             of independent trials and the probability of overfitting. Trials beyond these columns
             count one each.

@@ -11,13 +11,14 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 
 from forecasting.backtest.accounting.ledger import Ledger
 from forecasting.backtest.accounting.simulate import simulate_batch
 from forecasting.backtest.accounting.terms import AccountTerms
 from forecasting.backtest.costs import Costs
 from forecasting.backtest.statistics.performance import LEAST_BARS, cagr, sharpe
+from forecasting.backtest.statistics.shuffled_decisions import AccountDecisions, Shuffled, deal
 from forecasting.backtest.statistics.trading import exposure, turnover
 from forecasting.backtest.tape.tape import Tape
 
@@ -98,9 +99,9 @@ def random_strategies(
         n: Random strategies.
         seed: The same seed gives the same ones.
     """
-    decisions = _Decisions.of(tape, own)
+    decisions = AccountDecisions.of(tape, own)
     rng = np.random.default_rng(seed)
-    order, shift = _deal(tape, n, len(decisions.weights), rng)
+    order, shift = deal(tape, n, decisions, rng)
     none = np.empty(0)
     placed = RandomStrategies(
         sharpes=none,
@@ -116,7 +117,7 @@ def random_strategies(
     if placed.note:
         return placed
     sharpes, cagrs, turnovers, exposures = _trade(
-        tape, _Shuffled(decisions, order, shift), costs, account, bars_per_year
+        tape, Shuffled(decisions, order, shift), costs, account, bars_per_year
     )
     # A random strategy without a Sharpe ratio, an idle one, stands at zero.
     found = np.nan_to_num(sharpes, nan=0.0)
@@ -131,63 +132,8 @@ def random_strategies(
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Decisions:
-    """What an account decided, read from its trades.
-
-    Attributes:
-        weights: Wanted, signed shares of equity at the close of the decision.
-        left: Where a holding was left alone.
-        row: Decision at each bar of the tape; -1 for none.
-        listed: Where a ticker can be held: between its first and last bar, and a member.
-    """
-
-    weights: Float[np.ndarray, "decision ticker"]
-    left: Bool[np.ndarray, "decision ticker"]
-    row: Int[np.ndarray, " time"]
-    listed: Bool[np.ndarray, "time ticker"]
-
-    @classmethod
-    def of(cls, tape: Tape, own: Ledger) -> "_Decisions":
-        traded = own.trades[1:] != 0
-        bars = np.flatnonzero(traded.any(axis=1) & (own.equity[:-1] > 0))
-        held = own.shares[bars + 1] / tape.split[bars + 1] * tape.mark[bars]
-        row = np.full(len(tape.times), -1)
-        row[bars] = np.arange(len(bars))
-        seen = np.maximum.accumulate(tape.present, axis=0)
-        listed = seen & np.maximum.accumulate(tape.present[::-1], axis=0)[::-1]
-        if tape.member is not None:
-            listed &= tape.member
-        return cls(held / own.equity[bars, None], ~traded[bars], row, listed)
-
-
-@dataclass(frozen=True, eq=False)
-class _Shuffled:
-    """The policy of random strategies: decision `row + shift`, ticker k holding what `order` says.
-
-    At its first decision, and where the rotation begins anew, all holdings are set; nothing is left
-    alone then, as what is held belongs to another day.
-    """
-
-    decisions: _Decisions
-    order: Int[np.ndarray, "configuration ticker"]
-    shift: Int[np.ndarray, " configuration"]
-
-    def decide(
-        self, bar: int, held: Float[np.ndarray, "configuration ticker"]
-    ) -> Float[np.ndarray, "..."] | None:
-        """Another decision's weights, dealt to other tickers."""
-        row = self.decisions.row[bar]
-        if row < 0:
-            return None
-        rows = ((row + self.shift) % len(self.decisions.weights))[:, None]
-        left = self.decisions.left[rows, self.order] & (rows != 0) & (row != 0)
-        weights = np.where(left, np.nan, self.decisions.weights[rows, self.order])
-        return np.where(self.decisions.listed[bar], weights, 0.0)
-
-
 def _trade(
-    tape: Tape, policy: _Shuffled, costs: Costs, account: AccountTerms, bars_per_year: float | int
+    tape: Tape, policy: Shuffled, costs: Costs, account: AccountTerms, bars_per_year: float | int
 ) -> Float[np.ndarray, "4 strategy"]:
     """Sharpe ratio, growth, turnover and gross exposure of random strategies."""
     at_once = max(1, _CELLS // len(tape.tickers))
@@ -207,28 +153,18 @@ def _trade(
     return np.concatenate(pieces, axis=1)
 
 
-def _deal(
-    tape: Tape, n: int, n_decisions: int, rng: np.random.Generator
-) -> tuple[Int[np.ndarray, "configuration ticker"], Int[np.ndarray, " configuration"]]:
-    """Whose holdings each ticker gets, among those that ever have a bar; and how far to rotate."""
-    order = np.tile(np.arange(len(tape.tickers)), (n, 1))
-    traded = np.flatnonzero(tape.present.any(axis=0))
-    order[:, traded] = rng.permuted(np.tile(traded, (n, 1)), axis=1)
-    return order, rng.integers(max(n_decisions, 1), size=n)
-
-
 def _nothing_to_compare(
-    own: Ledger, decisions: _Decisions, order: np.ndarray, shift: np.ndarray
+    own: Ledger, decisions: AccountDecisions, order: np.ndarray, shift: np.ndarray
 ) -> str:
     """Why random strategies tell nothing of an account, in a sentence; empty if they do."""
     if len(own.returns) < LEAST_BARS:
         return f"Not placed among random strategies: {len(own.returns)} bars are too few."
-    weights = decisions.weights
-    size = float(np.abs(weights).sum()) if len(weights) else 0.0
+    weights = decisions.held[decisions.first + 1 :]
+    size = float(np.abs(weights).sum())
     if size == 0:
         return "Not placed among random strategies: the account never held anything."
     differs = [
-        float(np.abs(np.roll(weights, -by, axis=0)[:, dealt] - weights).sum()) / (2 * size)
+        float(np.abs(np.roll(weights, by, axis=0)[:, dealt] - weights).sum()) / (2 * size)
         for dealt, by in zip(order[:20], shift[:20], strict=True)
     ]
     if float(np.mean(differs)) < LEAST_DIFFERENCE:

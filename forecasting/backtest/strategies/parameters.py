@@ -71,14 +71,7 @@ def complete(
     Raises:
         ConfigError: An unknown parameter, one without a value, or a value that does not fit.
     """
-    for each in given:
-        if each in _FROM_DATA:
-            raise ConfigError(f"{each} is taken from the data: expected no value. Leave it out.")
-        if each not in strategy.parameters and not strategy.takes_any:
-            known = [own for own in strategy.parameters if own not in _FROM_DATA]
-            raise ConfigError(
-                f"strategy {name} has no parameter {each!r}: {hint(each, [*known, *RULES])}"
-            )
+    require_names(name, strategy, given)
     arguments = dict(given)
     for own, parameter in strategy.parameters.items():
         if parameter.default is not parameter.empty:
@@ -95,6 +88,22 @@ def complete(
             "measure it from. Set it, as in --set bars_per_year=252."
         )
     return arguments
+
+
+def require_names(name: str, strategy: Strategy, given: Iterable[str]) -> None:
+    """Refuse names of parameters that a strategy does not have.
+
+    Raises:
+        ConfigError: One is unknown, or is always taken from the data.
+    """
+    for each in given:
+        if each in _FROM_DATA:
+            raise ConfigError(f"{each} is taken from the data: expected no value. Leave it out.")
+        if each not in strategy.parameters and not strategy.takes_any:
+            known = [own for own in strategy.parameters if own not in _FROM_DATA]
+            raise ConfigError(
+                f"strategy {name} has no parameter {each!r}: {hint(each, [*known, *RULES])}"
+            )
 
 
 def shown(arguments: Mapping[str, Any], rules: TradingRules) -> dict[str, Any]:

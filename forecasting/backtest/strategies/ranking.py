@@ -44,6 +44,7 @@ def long_only(
     Raises:
         ConfigError: `top_k` or `horizon` does not fit the forecast.
     """
+    _require_two(len(forecast.tickers), "long_only")
     _require_between(top_k, len(forecast.tickers), "the number of tickers")
     return ranking_at(forecast, horizon).long_only(top_k)
 
@@ -73,9 +74,13 @@ def require_two_sides(top_k: int, n_tickers: int, strategy: str) -> None:
     Raises:
         ConfigError: Fewer than two tickers, or a `top_k` above half of them.
     """
+    _require_two(n_tickers, strategy)
+    _require_between(top_k, n_tickers // 2, "half the tickers, bought and sold alike")
+
+
+def _require_two(n_tickers: int, strategy: str) -> None:
     if n_tickers < 2:
         raise ConfigError(f"{strategy} needs at least two tickers, one was given. Name more.")
-    _require_between(top_k, n_tickers // 2, "half the tickers, bought and sold alike")
 
 
 def _require_between(top_k: int, most: int, why: str) -> None:

@@ -19,7 +19,9 @@ STRATEGIES = {
         "long the best and short the worst by expected return over volatility",
         least_tickers=2,
     ),
-    "long_only": Strategy(long_only, "the best by expected return over volatility"),
+    "long_only": Strategy(
+        long_only, "the best by expected return over volatility", least_tickers=2
+    ),
     "horizon_ensemble": Strategy(
         horizon_ensemble, "long_short by the mean score over all horizons", least_tickers=2
     ),

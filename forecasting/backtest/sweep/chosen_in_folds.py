@@ -94,7 +94,7 @@ def chosen_in_folds(
         DataError: As `sweep`, or no fold begins in the span.
     """
     own = base or Configuration()
-    _require_choosable(grid, own)
+    require_choosable(grid, own)
     prepared = prepare(forecast, prices, grid, own, start=start, end=end)
     span = prepared.span
     choices = choose(
@@ -121,7 +121,12 @@ def chosen_in_folds(
     )
 
 
-def _require_choosable(grid: Grid, base: Configuration) -> None:
+def require_choosable(grid: Grid, base: Configuration) -> None:
+    """Refuse an axis that results before a fold cannot choose.
+
+    Raises:
+        ConfigError: It is a cost, a term or the timing, or a strategy that decides once.
+    """
     for axis in grid.axes:
         if axis in COSTS or axis in ACCOUNT or axis in ("execution", "delay"):
             raise ConfigError(

@@ -13,6 +13,7 @@ from forecasting.backtest.sweep.configuration import Configuration
 from forecasting.backtest.sweep.grid import Grid
 from forecasting.backtest.sweep.prepare import PreparedSweep, plan_of, prepare
 from forecasting.backtest.sweep.result import STATISTICS, Sweep, sweep_table
+from forecasting.backtest.tape.notes import cost_words
 from forecasting.backtest.traded_span import TradedSpan
 from forecasting.forecast.forecast import Forecast
 from forecasting.market.panel import Panel
@@ -99,12 +100,13 @@ def trade(
         if progress is not None:
             progress("trading", done, n)
     tapes = prepared.tapes.values()
+    first = next(iter(tapes))
     names = dict.fromkeys(each.execution for each in configurations)
     how = dict.fromkeys(Execution.choose(span.panel, name) for name in names)
     said = dict.fromkeys(
         [
-            *(f"{each.describe()} {next(iter(tapes)).basis.describe()}" for each in how),
-            f"Where the grid does not say otherwise: {prepared.base.costs.describe()}",
+            *(f"{each.describe()} {first.basis.describe()}" for each in how),
+            f"Where the grid does not say otherwise: {cost_words(prepared.base.costs, first)}",
             *(note for tape in tapes for note in tape.notes),
         ]
     )

@@ -1,11 +1,13 @@
 """What a reader has to know of the prices that an account is traded on, in counted facts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from forecasting.backtest.costs import Costs
 from forecasting.backtest.tape.corporate_actions import CorporateActions
+from forecasting.backtest.tape.tape import Tape
 from forecasting.market.checks.distributions import DISAGREEMENT
 from forecasting.market.panel import Panel, day
 
@@ -81,6 +83,12 @@ def unknown_volume(panel: Panel, volume: Float[np.ndarray, "time ticker"]) -> li
         rest = f" and {len(names) - 5} more" if len(names) > 5 else ""
         whose = f"{', '.join(names[:5])}{rest} {'has' if len(names) == 1 else 'have'}"
     return [f"No impact and no participation cap: {whose} no volume."]
+
+
+def cost_words(costs: Costs, tape: Tape) -> str:
+    """What a trade on this tape costs, one sentence: no impact where no traded money is known."""
+    known = np.isfinite(tape.volume).any()
+    return (costs if known else replace(costs, impact=0)).describe()
 
 
 def unknown_spread(cells: int, slippage_bps: float | int) -> list[str]:

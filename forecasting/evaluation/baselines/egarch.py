@@ -38,6 +38,9 @@ jumps a thousandfold runs into; exp overflows beyond 709."""
 _WILDEST_GROWTH = math.log(10)
 """Log of the factor by which a shock multiplies the expected variance, above which a fit is none:
 sound ones stay below a tenth of it."""
+_WIDEST_RANGE = math.log(1_000)
+"""Log of the factor by which the variance may leave that of the training returns, on these; where a
+small shock lowers the variance, it can fall without end, and the next shock makes it explode."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +75,8 @@ class EgarchParameters(Recursion):
         one_step = cls(omega, alpha, gamma, beta, np.zeros(0), converged)
         after_first = np.append(np.nan, log_return)
         variance = one_step.filter_variance(after_first)
+        if np.nanmax(np.abs(np.log(variance) - 2 * math.log(unit))) > _WIDEST_RANGE:
+            return None
         residuals = after_first[1:] / np.sqrt(variance[:-1])
         growth = one_step.growth_of(residuals[np.isfinite(residuals)], longest - 1)
         return None if (growth > _WILDEST_GROWTH).any() else replace(one_step, shock_growth=growth)

@@ -153,6 +153,18 @@ def test_trials_without_a_known_spread_have_that_of_chance(sharpes: list[float])
     assert luck.expected_max_sharpe == pytest.approx(spread, rel=0.1)
 
 
+def test_nothing_is_beyond_luck_where_trials_were_not_counted() -> None:
+    luck = judge_luck(noise_returns(500, 1, 0)[:, 0] + 0.003, BARS_PER_YEAR, counted=False)
+    assert luck.verdict is LuckVerdict.NOT_COUNTED
+    assert replace(luck, dsr=0.5).verdict is LuckVerdict.LUCK_IS_ENOUGH
+
+
+def test_an_account_that_never_moves() -> None:
+    luck = judge_luck(np.zeros(500), BARS_PER_YEAR)
+    assert luck.verdict is LuckVerdict.NOT_ENOUGH_DATA
+    assert "do not vary" in luck.sentence()
+
+
 def test_not_enough_data() -> None:
     luck = judge_luck(noise_returns(10, 1, 0)[:, 0], BARS_PER_YEAR)
     assert math.isnan(luck.dsr)

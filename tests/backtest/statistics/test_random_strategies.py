@@ -127,3 +127,17 @@ def test_where_there_is_nothing_to_compare(policy: Targets, why: str) -> None:
 def test_too_few_bars() -> None:
     found, _ = place(make_tape(noise_returns(10, 4, 0)), long_short(noise_returns(10, 4, 1)))
     assert "9 bars are too few" in found.sentence()
+
+
+def test_holdings_last_as_long_as_they_did() -> None:
+    """In the market for ten bars, out of it for forty: random ones are in it for as long."""
+    tape = make_tape(noise_returns(1_000, 3, 5))
+    inside = np.arange(1_000) % 50 < 10
+    switches = np.r_[True, np.diff(inside.astype(int)) != 0]
+    policy = Targets(np.tile(np.where(inside, 0.3, 0.0)[:, None], 3), switches)
+    costs, account = Costs(0, 0), AccountTerms()
+    own = simulate(tape, policy, costs, account)
+    found = random_strategies(tape, own, costs, account, 252.0, n=50)
+    assert found.exposure == pytest.approx(0.18, abs=0.01)
+    np.testing.assert_allclose(found.exposures, found.exposure, rtol=0.05)
+    np.testing.assert_allclose(found.turnovers, found.turnover, rtol=0.15)

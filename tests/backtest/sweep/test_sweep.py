@@ -150,8 +150,10 @@ def test_skill_is_not() -> None:
     ahead = np.log(np.vstack([closes[2:], closes[-1:], closes[-1:]]) / closes)
     rng = np.random.default_rng(0)
     forecast = make_forecast(panel, 0.2 * ahead + 0.002 * rng.standard_normal(ahead.shape))
-    made = sweep(forecast, panel, Grid.parse(["top_k=1,2,3 rebalance_every=1,2"]))
+    grid = Grid.parse(["top_k=1,2,3 rebalance_every=1,2"])
+    made = sweep(forecast, panel, grid, trial_sharpes=())
     assert made.luck.verdict is LuckVerdict.BEYOND_LUCK
+    assert sweep(forecast, panel, grid).luck.verdict is LuckVerdict.NOT_COUNTED
     assert made.luck.pbo < 0.5
 
 

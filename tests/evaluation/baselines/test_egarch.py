@@ -110,7 +110,7 @@ def test_where_no_fit_is_sound_the_variance_is_held_constant() -> None:
     sequences = make_sequences(prices)
     rows = sequences.label_end.max(axis=1) < 600
     fitted = EgarchT.fit(sequences, rows)
-    assert len(fitted.steady) == 2
+    assert len(fitted.steady) == 4
     (note,) = fitted.notes(sequences)[:1]
     assert note.endswith(f"fit of {', '.join(fitted.steady)}: the variance is held constant.")
     forecast = fitted.forecast_rows(sequences)
@@ -119,3 +119,15 @@ def test_where_no_fit_is_sound_the_variance_is_held_constant() -> None:
         known = np.isfinite(scale).all(axis=2)
         # After the seed of the first bars every bar has the same variance.
         assert np.ptp(scale[known][50:], axis=0).max() < 1e-12
+
+
+def test_a_variance_that_falls_without_end_is_no_fit() -> None:
+    """Small shocks lower it and nothing holds it: on new bars the first large one explodes it."""
+    market = simulate("random-walk", n_tickers=6, n_bars=1200, seed=101)
+    returns = np.diff(np.log(market.column("adj_close")[:590]), axis=0)
+    found = [EgarchParameters.fit(each, 21) for each in returns.T]
+    assert None in found
+    for fit, each in zip(found, returns.T, strict=True):
+        if fit is not None:
+            variance = fit.filter_variance(np.append(np.nan, each))
+            assert np.nanmax(np.abs(np.log(variance / each.var()))) < math.log(1_000)
