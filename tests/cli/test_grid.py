@@ -90,5 +90,6 @@ def test_numbers_that_are_not_there_are_dashes(made: Sweep) -> None:
 def test_a_place_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="it is a folder"):
         parse_grid(["top_k=1"], tmp_path)
+    (tmp_path / "heat.png").mkdir()
     with pytest.raises(ConfigError, match="the figure"):
-        parse_grid(["top_k=1"], None, tmp_path)
+        parse_grid(["top_k=1"], None, tmp_path / "heat.png")
