@@ -48,8 +48,8 @@ class Capacity:
             said = f"Capacity: above {self.capitals[-1]:,.0f}, where growth has not halved."
         else:
             last = f"is not gone at {self.capitals[-1]:,.0f}"
-            ends = last if self.zero is None else f"ends at {self.zero:,.0f}"
-            said = f"Capacity: growth halves at {self.half:,.0f} and {ends}."
+            ends = last if self.zero is None else f"ends at {_two_digits(self.zero)}"
+            said = f"Capacity: growth halves at {_two_digits(self.half)} and {ends}."
         return f"{said} {self.note}".strip()
 
 

@@ -96,8 +96,8 @@ def unknown_spread(cells: int, slippage_bps: float | int) -> list[str]:
     if not cells:
         return []
     return [
-        f"{_count(cells, 'bar')} with too little before to know the spread from: half of it is "
-        f"taken to be {slippage_bps:g} bps there."
+        f"{_count(cells, 'bar')} of the prices with too little before to know the spread from: "
+        f"half of it is taken to be {slippage_bps:g} bps where they are traded."
     ]
 
 

@@ -106,6 +106,6 @@ def test_unknown_spreads_are_counted() -> None:
     panel = market(Quotes(np.resize([0.01, -0.01], 30)), Quotes(np.resize([0.01, -0.01], 30)))
     tape = make_tape(panel, Execution.NEXT_CLOSE, Costs(spread=SpreadModel.ESTIMATED))
     assert tape.notes == (
-        "20 bars with too little before to know the spread from: half of it is taken to be 3 bps "
-        "there.",
+        "20 bars of the prices with too little before to know the spread from: half of it is taken "
+        "to be 3 bps where they are traded.",
     )
