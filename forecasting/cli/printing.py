@@ -164,7 +164,7 @@ def print_backtest(made: "Backtest") -> None:
     print()
     print_table(tables.comparison_table(made))
     print()
-    print_text(f"{fate(made)} {made.luck.sentence()}".strip())
+    print_text(f"{fate(made)} {made.luck.sentence()}")
 
 
 def print_orders(made: "PaperOrders") -> None:

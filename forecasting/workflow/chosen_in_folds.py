@@ -85,7 +85,6 @@ def chosen_in_folds(
         parent=found.run_id,
         counted=track,
     ) as trial:
-        others = trial_sharpes(trial)
         made = trade_chosen(
             forecast,
             span.prices,
@@ -94,7 +93,7 @@ def chosen_in_folds(
             base=base,
             start=span.start,
             end=end,
-            trial_sharpes=None if others is None else others.tolist(),
+            trial_sharpes=trial_sharpes(trial),
             notes=(span.audit, *span.notes, trial.sentence(), *base.notes()),
             progress=progress,
         )

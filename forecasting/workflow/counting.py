@@ -5,8 +5,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
-
 from forecasting.backtest.book import Backtest
 from forecasting.errors import ConfigError
 from forecasting.evaluation.evaluation import Evaluation
@@ -109,7 +107,7 @@ def identity(model: NetworkForecaster) -> dict[str, Any]:
     }
 
 
-def trial_sharpes(trial: TrialRun) -> np.ndarray | None:
+def trial_sharpes(trial: TrialRun) -> list[float] | None:
     """Annual Sharpe ratios of the other configurations that were tried on a look's bars.
 
     One that was traded and has none, cut off or never in the market, is NaN: it counts all the
@@ -129,7 +127,7 @@ def trial_sharpes(trial: TrialRun) -> np.ndarray | None:
             elif entry.kind in TRADING and entry.status != FAILED:
                 latest.setdefault((name, place), math.nan)
     own = {(name, trial.place) for name in trial.configurations}
-    return np.array([value for key, value in latest.items() if key not in own], dtype=float)
+    return [value for key, value in latest.items() if key not in own]
 
 
 def evaluation_scores(made: Evaluation) -> dict[str, float]:

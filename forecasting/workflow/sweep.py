@@ -98,11 +98,10 @@ def sweep(
         parent=subject.run_id,
         counted=track,
     ) as trial:
-        others = trial_sharpes(trial)
         try:
             made = trade(
                 prepared,
-                trial_sharpes=None if others is None else others.tolist(),
+                trial_sharpes=trial_sharpes(trial),
                 notes=(span.audit, *span.notes, trial.sentence(), *base.notes()),
                 progress=progress,
             )

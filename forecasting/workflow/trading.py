@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from forecasting.backtest.backtest import backtest
 from forecasting.backtest.book import Backtest
 from forecasting.backtest.execution import Execution
@@ -84,7 +82,7 @@ class Terms(Configuration):
         *,
         tickers: Sequence[str] | None = None,
         end: str | None = None,
-        trial_sharpes: np.ndarray | None = None,
+        trial_sharpes: Sequence[float] | None = None,
         notes: Sequence[str] = (),
     ) -> Backtest:
         """Trade the forecasts of a span.
@@ -113,7 +111,7 @@ class Terms(Configuration):
             end=end,
             execution=self.execution,
             parameters=self.parameters,
-            trial_sharpes=None if trial_sharpes is None else trial_sharpes.tolist(),
+            trial_sharpes=trial_sharpes,
             notes=(*notes, *self.notes()),
         )
 

@@ -2,20 +2,8 @@
 
 import numpy as np
 
-from forecasting.backtest.tape.tape import Tape
+from forecasting.backtest.tape.tape import GRIDS, Tape
 from forecasting.errors import DataError
-
-_GRIDS = (
-    "fill",
-    "mark",
-    "present",
-    "split",
-    "dividend",
-    "half_spread",
-    "volatility",
-    "volume",
-    "member",
-)
 
 
 def check_tape(tape: Tape) -> None:
@@ -37,7 +25,7 @@ def check_tape(tape: Tape) -> None:
     if twice:
         raise DataError(f"{', '.join(sorted(twice))}: expected each ticker once. Drop the other.")
     shape = (len(tape.times), len(tape.tickers))
-    for name in _GRIDS:
+    for name in (*GRIDS, "member"):
         values = getattr(tape, name)
         if values is not None and values.shape != shape:
             raise ValueError(f"tape.{name} has the shape {values.shape}: expected {shape}")

@@ -106,8 +106,8 @@ def _check_axis(name: str, values: tuple[Any, ...]) -> None:
         raise ConfigError(f"grid axis {name} has no values: expected at least one. Add it.")
     seen: list[Any] = []
     for value in values:
-        if any(value == other and isinstance(value, bool) == isinstance(other, bool)
-               for other in seen):  # fmt: skip
+        alike = [other for other in seen if isinstance(value, bool) == isinstance(other, bool)]
+        if value in alike:
             raise ConfigError(
                 f"grid axis {name} has {_text(value)} twice: expected each value once, for each "
                 "configuration counts. Drop the repeat."

@@ -106,8 +106,8 @@ def _check_names(grid: Grid, base: Configuration) -> None:
         names = [*known.parameters, *RULES, *settings]
         for axis in grid.axes:
             if axis not in names:
-                raise ConfigError(f"grid axis {axis!r} is no setting of {strategy}: "
-                                  f"{hint(axis, names)}")  # fmt: skip
+                near = hint(axis, names)
+                raise ConfigError(f"grid axis {axis!r} is no setting of {strategy}: {near}")
 
 
 def _check_values(span: TradedSpan, grid: Grid, base: Configuration) -> None:

@@ -24,6 +24,10 @@ class Basis(StrEnum):
         return "Prices are adjusted, so dividends are reinvested as they are paid."
 
 
+GRIDS = ("fill", "mark", "present", "split", "dividend", "half_spread", "volatility", "volume")
+"""Names of the arrays (time, ticker) that every tape has."""
+
+
 @dataclass(frozen=True, eq=False)
 class Tape:
     """Prices to fill at and to mark at, corporate actions, and what trading is likely to cost.
@@ -73,16 +77,6 @@ class Tape:
         What is known at its close stays known: volatility, traded money and spread need no warm-up.
         """
         rows = slice(*np.searchsorted(self.times, [first, last + np.timedelta64(1, "ns")]))
-        grids = (
-            "fill",
-            "mark",
-            "present",
-            "split",
-            "dividend",
-            "half_spread",
-            "volatility",
-            "volume",
-        )
         elapsed = self.elapsed[rows].copy()
         elapsed[:1] = 0.0
         return replace(
@@ -90,5 +84,5 @@ class Tape:
             times=self.times[rows],
             elapsed=elapsed,
             member=None if self.member is None else self.member[rows],
-            **{name: getattr(self, name)[rows] for name in grids},
+            **{name: getattr(self, name)[rows] for name in GRIDS},
         )
