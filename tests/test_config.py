@@ -89,6 +89,9 @@ def test_an_unquoted_date_is_a_date():
         ("data.test_start=1.5", "expected a date YYYY-MM-DD"),
         ("data.horizons=[5, 1]", "horizons must ascend"),
         ("data.horizons=[]", "horizons must ascend"),
+        ("training.horizon_weights=[1, 1]", "one weight for each of the horizons [1, 5, 21]"),
+        ("training.horizon_weights=[0, 0, 0]", "not all of them 0"),
+        ("training.horizon_weights=[1, -1, 1]", "training.horizon_weights.1 = -1"),
         (
             "network.tasks=[rank]",
             "task_weights has none, network.tasks has rank: expected a weight",

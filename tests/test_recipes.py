@@ -23,7 +23,7 @@ def test_what_is_shipped() -> None:
     assert {"jamba-tiny", "gru-twin", "jamba-long"} < set(NAMES)
     mixers = {load_recipe(name).network.mixer for name in SMALL}
     assert mixers == {"mamba", "mamba2", "attention", "megalodon", "gru"}
-    assert len(SMALL) == len(mixers) + 1  # Jamba, the hybrid
+    assert len(SMALL) == len(mixers) + 2  # Jamba, the hybrid, and attention over one bar alone
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -33,8 +33,9 @@ def test_recipe_makes_a_network_that_starts_as_the_baseline(name: str) -> None:
     assert recipe.network.doubts() == ()
     with torch.inference_mode():
         law, _ = build(recipe)(torch.randn(2, 40, len(feature_names("close"))))
-    assert torch.equal(law.loc, torch.zeros(2, 40, 3))
-    assert torch.equal(law.scale, torch.ones(2, 40, 3))
+    shape = (2, 40, len(recipe.data.horizons))
+    assert torch.equal(law.loc, torch.zeros(shape))
+    assert torch.equal(law.scale, torch.ones(shape))
 
 
 @pytest.mark.parametrize("variant", ["close", "ohlc", "ohlcv"])
@@ -50,6 +51,24 @@ def test_small_recipes_have_equal_training() -> None:
     for other in others:
         assert (other.training, other.data) == (first.training, first.data)
         assert other.network.dropout == first.network.dropout
+
+
+def test_hourly_recipes_are_twins() -> None:
+    hybrid, twin = load_recipe("jamba-hourly"), load_recipe("gru-hourly")
+    assert (twin.data, twin.training) == (hybrid.data, hybrid.training)
+    counts = [sizes(build(recipe, "ohlcv")).parameters for recipe in (hybrid, twin)]
+    assert max(counts) <= 1.05 * min(counts)
+
+
+def test_memoryless_recipe_does_not_look_back() -> None:
+    network = build(load_recipe("memoryless-small"))
+    torch.nn.init.normal_(network.head.proj.weight)
+    features = torch.randn(2, 40, len(feature_names("close")))
+    with torch.inference_mode():
+        law, _ = network(features)
+        alone, _ = network(features[:, -1:])
+    torch.testing.assert_close(law.scale[:, -1:], alone.scale)
+    assert law.scale.std(dim=1).min() > 0
 
 
 def test_long_recipe_is_the_small_hybrid_at_sixteen_times_the_context() -> None:

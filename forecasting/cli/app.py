@@ -19,6 +19,7 @@ from forecasting.cli.fetch import fetch
 from forecasting.cli.forecast import forecast
 from forecasting.cli.help_panels import PanelledCommand
 from forecasting.cli.models import models
+from forecasting.cli.publish import publish
 from forecasting.cli.report import report
 from forecasting.cli.rerun import rerun
 from forecasting.cli.train import train
@@ -62,6 +63,7 @@ for verb in (
     forecast,
     backtest,
     report,
+    publish,
     models,
     rerun,
     trials,

@@ -24,6 +24,7 @@ def audit(
         typer.Argument(
             help="Model folder, or a name under models/ or runs/; none with --features.",
             autocompletion=options.complete_model,
+            callback=options.say_which,
         ),
     ] = None,
     tickers: options.Tickers = None,
@@ -49,8 +50,9 @@ def audit(
     """Audit a model for leaks.
 
     Ten tests of source, features, scalers, windows, network, carried state, calibration, orders and
-    scored cells; the result is stamped into the model's folder. With --features, or with --strategy
-    and no model, of your own code. Exits with 1 if a test fails.
+    scored cells; the result is stamped into the model's folder, unless it came with the package.
+    With --features, or with --strategy and no model, of your own code. Exits with 1 if a test
+    fails.
     """
     from forecasting.cli.printing import print_json
     from forecasting.cli.progress import counted_progress
@@ -72,6 +74,8 @@ def audit(
         print_json(made.to_dict())
     else:
         _print(made)
+        if model is not None and features is None:
+            _say_kept(model)
     if made.outcome == "FAILED":
         raise typer.Exit(1)
 
@@ -94,6 +98,17 @@ def _of_model(
     panel = load_for(model, prices, tickers, **reading)
     tests = tuple(test for test in TESTS if not (quick and test in SLOW))
     return audit(model, panel, strategy=strategy, tests=tests, track=track, progress=say)
+
+
+def _say_kept(name: str) -> None:
+    """Say that the audit of a model that comes with the package stamps nothing."""
+    from forecasting.forecaster.audit_stamp import AUDIT
+    from forecasting.forecaster.model_folder import find_model
+    from forecasting.forecaster.shipped import is_shipped
+
+    folder = find_model(name)
+    if is_shipped(folder):
+        print(f"stamp: {folder / AUDIT} comes with the package and stays as it is")
 
 
 def _of_features(

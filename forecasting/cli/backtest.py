@@ -17,6 +17,7 @@ def backtest(
         typer.Argument(
             help="Model folder, or a name under models/ or runs/; or the folder of a walk-forward.",
             autocompletion=options.complete_model,
+            callback=options.say_which,
         ),
     ],
     tickers: options.Tickers = None,

@@ -13,6 +13,7 @@ def evaluate(
     quarantine: options.Quarantine = None,
     universe: options.Universe = None,
     open_holdout: options.OpenHoldout = False,
+    against: options.Against = None,
     track: options.Track = True,
     as_json: options.Json = False,
 ) -> None:
@@ -28,6 +29,7 @@ def evaluate(
         from forecasting.workflow.loading import load_for
 
         forecaster = load_forecaster(model)
+        other = None if against is None else load_forecaster(against)
         panel = load_for(
             forecaster,
             prices,
@@ -46,6 +48,7 @@ def evaluate(
             start=start,
             end=end,
             open_holdout=open_holdout,
+            against=other,
             track=track,
             progress=say,
         )

@@ -12,7 +12,10 @@ _HEADS = ("feature", "in", "bars", "unit", "needs", "formula")
 def features(
     names: Annotated[
         list[str] | None,
-        typer.Argument(help="Features or variants (close, ohlc, ohlcv); all by default."),
+        typer.Argument(
+            help="Features, variants (close, ohlc, ohlcv) or groups (echo_square, echo_range); "
+            "all by default."
+        ),
     ] = None,
     as_json: options.Json = False,
 ) -> None:
@@ -46,11 +49,11 @@ def features(
 
 
 _CAPTION = (
-    "in: the smallest variant that has it. bars: of history up to the first value. needs: columns "
-    "besides adj_close. r is the log return of the adjusted close, s the EWMA volatility, o the "
-    "log return from the close before to the open, c from open to close, m the mean r of the "
-    "tickers of the bar, V the volume, C the close; mean_n and sum_n over the last n bars of the "
-    "ticker, t-1 one bar earlier. All are known at the close of their bar. Choose by --set "
-    "data.features=ohlcv+momentum_252, or by a list in the recipe; log_volatility and log_gap "
-    "belong to every set."
+    "in: the smallest variant, or the group, that has it. bars: of history up to the first value. "
+    "needs: columns besides adj_close. r is the log return of the adjusted close, s the EWMA "
+    "volatility, o the log return from the close before to the open, c from open to close, m the "
+    "mean r of the tickers of the bar, V the volume, C the close; mean_n and sum_n over the last n "
+    "bars of the ticker, t-1 one bar earlier. All are known at the close of their bar. Choose by "
+    "--set data.features=ohlcv+momentum_252, or by a list in the recipe; log_volatility and "
+    "log_gap belong to every set."
 )

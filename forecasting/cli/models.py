@@ -59,6 +59,7 @@ def _describe(folder: Path) -> dict[str, Any]:
     if (folder / WEIGHTS).is_file():
         files = read_folder(folder)
         corpus, metrics = files.corpus, files.metrics
+        variant = corpus.features
         state = (
             f"{counted(len(corpus.tickers), 'ticker')}, {corpus.interval} {corpus.features}, "
             f"unseen from {corpus.test_start[:10]}"

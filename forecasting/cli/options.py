@@ -1,6 +1,7 @@
 """Arguments and options that several verbs share, spelled the same everywhere."""
 
 import re
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -40,6 +41,17 @@ def complete_source(incomplete: str) -> list[str]:
     return [name for name in SOURCE_NAMES if name.startswith(incomplete)]
 
 
+def say_which(name: str | None) -> str | None:
+    """The name itself; a line on stderr where a model of the user's own has it too."""
+    from forecasting import paths
+
+    if name and not any(Path(name).parent.parts) and not Path(name).is_dir():
+        shipped, own = paths.shipped_models() / name, paths.runs() / name
+        if all((folder / "model.safetensors").is_file() for folder in (shipped, own)):
+            print(f"{name} is the model of the package; your own is {own}.", file=sys.stderr)
+    return name
+
+
 def check_date(text: str | None) -> str | None:
     """The text itself if it is a day.
 
@@ -62,7 +74,17 @@ def check_date(text: str | None) -> str | None:
 Model = Annotated[
     str,
     typer.Argument(
-        help="Model folder, or a name under models/ or runs/.", autocompletion=complete_model
+        help="Model folder, or a name under models/ or runs/.",
+        autocompletion=complete_model,
+        callback=say_which,
+    ),
+]
+Against = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MODEL",
+        help="Another trained model to judge it against, on bars that neither has seen.",
+        autocompletion=complete_model,
     ),
 ]
 Tickers = Annotated[

@@ -16,7 +16,11 @@ def report(
     tickers: options.Tickers = None,
     prices: options.Prices = "sample",
     out: Annotated[
-        Path | None, typer.Option(help="HTML file to write; report.html in the model's folder.")
+        Path | None,
+        typer.Option(
+            help="HTML file to write; report.html in the model's folder, of a shipped model below "
+            "runs/."
+        ),
     ] = None,
     cost_bps: options.CostBps = 5.0,
     slippage_bps: options.SlippageBps = 3.0,
@@ -27,6 +31,7 @@ def report(
     universe: options.Universe = None,
     in_sample: options.InSample = False,
     open_holdout: options.OpenHoldout = False,
+    against: options.Against = None,
     track: options.Track = True,
     as_json: options.Json = False,
 ) -> None:
@@ -39,9 +44,11 @@ def report(
 
     with progress_line("loading", visible=not as_json) as say:
         from forecasting.forecaster import load_forecaster
+        from forecasting.forecaster.shipped import results_folder
         from forecasting.workflow.loading import load_for
 
         forecaster = load_forecaster(model)
+        other = None if against is None else load_forecaster(against)
         panel = load_for(
             forecaster,
             prices,
@@ -51,7 +58,7 @@ def report(
             quarantine=quarantine,
             universe=universe,
         )
-        target = out or Path(str(forecaster.folder)) / "report.html"
+        target = out or results_folder(Path(str(forecaster.folder))) / "report.html"
         from forecasting.workflow import judging
 
         made = judging.report(
@@ -65,6 +72,7 @@ def report(
             slippage_bps=slippage_bps,
             in_sample=in_sample,
             open_holdout=open_holdout,
+            against=other,
             track=track,
             progress=say,
         )

@@ -1,6 +1,7 @@
 """`forecasting train`: a recipe and prices become a model folder and an MLflow run."""
 
 import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -21,8 +22,8 @@ def train(
     recipe: Annotated[
         str | None,
         typer.Option(
-            help="Recipe name under models/, or a YAML file; jamba-tiny, or the one of --from, by "
-            "default.",
+            help="Recipe name under models/, or a YAML file; jamba-small, or the one of --from on "
+            "gentler terms, by default.",
             autocompletion=options.complete_recipe,
         ),
     ] = None,
@@ -33,6 +34,7 @@ def train(
             metavar="MODEL",
             help="Start from the weights of a trained model: its folder or name.",
             autocompletion=options.complete_model,
+            callback=options.say_which,
         ),
     ] = None,
     tune: Annotated[
@@ -71,6 +73,7 @@ def train(
     """
     from forecasting.cli.printing import print_json, print_notes
     from forecasting.cli.progress import progress_line
+    from forecasting.training.default_recipe import gentler_note
 
     seeds = [] if seed is None else [f"training.seed={seed}"]
     resolved = _recipe(recipe, (*(set_ or []), *seeds), from_, tune)
@@ -116,6 +119,8 @@ def train(
             }
         )
         return
+    if from_ is not None and recipe is None:
+        print(gentler_note(resolved), file=sys.stderr)
     _print_result(model)
     print_notes(members)
     following = ["forecasting", "evaluate", str(model.folder), *(tickers or ()), "--prices", prices]
@@ -128,8 +133,9 @@ def _recipe(name: str | None, settings: tuple[str, ...], from_: str | None, tune
     """The recipe with its settings; without a model to start from torch is not needed for it."""
     if from_ is None and tune == "all":
         from forecasting.config import load_recipe
+        from forecasting.training.default_recipe import DEFAULT_RECIPE
 
-        return load_recipe(name or "jamba-tiny", settings)
+        return load_recipe(name or DEFAULT_RECIPE, settings)
     from forecasting.training.examples import choose_recipe, start_from
 
     return choose_recipe(name, settings, start_from(from_, tune))
@@ -155,6 +161,13 @@ def _print_result(model: "NetworkForecaster") -> None:
             f"validation gain over {parent.name}, where it starts, {own:+.4f} nats a bar "
             f"({parent.tune}: {metrics['learning_parameters']:,} parameters learnt)"
         )
+        scores = {
+            "EWMA-t": metrics["baseline_validation_nll"],
+            f"{parent.name} zero-shot": metrics["zero_shot_validation_nll"],
+            "fine-tuned": metrics["validation_nll"],
+        }
+        told = ", ".join(f"{name} {nll:.4f}" for name, nll in scores.items())
+        print_text(f"validation NLL, nats a bar (lower is better): {told}")
     print_notes([*corpus.notes(), *_sealed(model)])
     print(f"model in {model.folder}, MLflow run {metrics['mlflow_run_id']}")
 

@@ -6,7 +6,8 @@ pass through the same checks.
 
 import difflib
 from pathlib import Path
-from typing import Any
+from types import NoneType
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -82,7 +83,9 @@ def _apply(tree: dict[str, Any], override: str) -> None:
     *sections, leaf = key.strip().split(".")
     node = tree
     for section in sections:
-        node = node.setdefault(section, {})
+        if node.get(section) is None:  # such as `distillation: null`
+            node[section] = {}
+        node = node[section]
         if not isinstance(node, dict):
             raise ConfigError(f"override {override!r}: {section} is a value, not a section.")
     try:
@@ -114,6 +117,6 @@ def _keys(sections: list[str]) -> list[str]:
     model: type[BaseModel] = Recipe
     for section in sections:
         annotation = model.model_fields[section].annotation
-        assert isinstance(annotation, type)
-        model = annotation
+        # A section that may be left out is a union with None.
+        [model] = [each for each in (get_args(annotation) or (annotation,)) if each is not NoneType]
     return list(model.model_fields)

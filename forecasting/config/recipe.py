@@ -12,7 +12,7 @@ import yaml
 from pydantic import BeforeValidator, Field, model_serializer, model_validator
 
 from forecasting.config.network import NetworkConfig, Task
-from forecasting.config.section import NotNegative, Positive, Section
+from forecasting.config.section import Fraction, NotNegative, Positive, Section
 
 
 def _date_or_fraction(value: Any) -> float | str:
@@ -35,7 +35,7 @@ def _features(value: Any) -> str:
     text = "+".join(name if isinstance(name, str) else "" for name in names)
     if not re.fullmatch(r"\w+(\+\w+)*", text) or ("auto" in text.split("+") and text != "auto"):
         raise ValueError(
-            "expected auto, or a list of variants (close, ohlc, ohlcv) and features, as "
+            "expected auto, or a list of variants (close, ohlc, ohlcv), groups and features, as "
             "`forecasting features` lists them"
         )
     return text
@@ -50,8 +50,9 @@ class DataConfig(Section):
 
     features: Features = "auto"
     """A variant (`close`, `ohlc`, `ohlcv`), or a list of variants and features, of which a variant
-    stands for its own; `auto` is the richest variant that every ticker has the columns for. The
-    volatility and the calendar gap belong to every set."""
+    stands for its own; `auto` is the richest variant that every ticker has the columns for and, of
+    daily bars, the groups `echo_square` and `echo_range` that they allow. The volatility and the
+    calendar gap belong to every set."""
     horizons: tuple[Positive, ...] = (1, 5, 21)
     """Bars ahead, ascending."""
     volatility_decay: Annotated[float, Field(gt=0, lt=1)] = 0.94
@@ -80,11 +81,20 @@ class DataConfig(Section):
 
     @model_serializer(mode="wrap")
     def _without_empty_seal(self, serialize: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-        # So that recipes, digests and checkpoints without a hold-out stay what they always were.
-        tree = serialize(self)
-        if tree.get("holdout", "") is None:
-            del tree["holdout"]
-        return tree
+        return _without_none(serialize(self), "holdout")
+
+
+class DistillationConfig(Section):
+    """How a network learns from others, its teachers, that were trained before it."""
+
+    teachers: Positive = 4
+    """Networks like it, each from a seed of its own."""
+    weight: Annotated[float, Field(gt=0, le=1)] = 0.8
+    """Share of the teachers' word in the loss; the rest is that of the returns."""
+    dropout: Fraction = 0.1
+    """Dropout of the network that they teach: their word is less noisy than the returns."""
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-3
+    """Of the network that they teach."""
 
 
 class TrainingConfig(Section):
@@ -110,8 +120,17 @@ class TrainingConfig(Section):
     """Type of the matrix products while training; weights, states and the loss stay float32."""
     adapter_rank: Positive = 4
     """Rank of the low-rank adapters of `--from MODEL --tune adapters`."""
+    horizon_weights: tuple[NotNegative, ...] | None = None
+    """Weight of each of `data.horizons` in the loss and in the choice of the best weights; null for
+    equal ones."""
     task_weights: dict[Task, NotNegative] = Field(default_factory=dict)
     """Weight in the loss of each of `network.tasks`; the return itself has weight 1."""
+    distillation: DistillationConfig | None = None
+    """Whether the network learns from the mean of several like it instead of the returns alone."""
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_unset(self, serialize: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        return _without_none(serialize(self), "horizon_weights", "distillation")
 
 
 class Recipe(Section):
@@ -132,6 +151,25 @@ class Recipe(Section):
         return self
 
     @model_validator(mode="after")
+    def _horizons_are_weighted(self) -> "Recipe":
+        weights, horizons = self.training.horizon_weights, self.data.horizons
+        if weights is not None and (len(weights) != len(horizons) or not any(weights)):
+            raise ValueError(
+                f"training.horizon_weights is {list(weights)}: expected one weight for each of the "
+                f"horizons {list(horizons)}, not all of them 0"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_taught(self) -> "Recipe":
+        if self.training.distillation is not None and self.network.distribution != "student_t":
+            raise ValueError(
+                "training.distillation teaches a Student-t law: expected network.distribution "
+                f"student_t, got {self.network.distribution}"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _tasks_are_weighted(self) -> "Recipe":
         tasks, weights = set(self.network.tasks), set(self.training.task_weights)
         if tasks != weights:
@@ -144,6 +182,11 @@ class Recipe(Section):
     def to_yaml(self) -> str:
         """The recipe as YAML that `load_recipe` reads back to an equal one."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
+
+def _without_none(tree: dict[str, Any], *keys: str) -> dict[str, Any]:
+    # So that recipes, digests and checkpoints without these settings stay what they always were.
+    return {key: value for key, value in tree.items() if value is not None or key not in keys}
 
 
 def _listed(names: set[Task]) -> str:

@@ -76,7 +76,7 @@ def evaluate(
         tickers: Score only these; the others still are their market, and what is fitted on.
         rivals: Further forecasters to compare with, beyond the baselines.
         baselines: Which ones to fit; EWMA-t, the reference, among them.
-        variant: Feature variant of the baselines; `auto` is the richest that the prices allow.
+        variant: Feature variant of the baselines; `auto` as in `resolve_variant`.
         decay: Weight of the past in the baselines' EWMA volatility.
         notes: What the caller has to say, put before everything else that is noted.
         progress: Called with a few words before each step that takes time.

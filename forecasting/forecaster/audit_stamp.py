@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from forecasting import __version__
 from forecasting.errors import ModelFileError
-from forecasting.forecaster.model_folder import CORPUS, RECIPE, WEIGHTS, read_folder
+from forecasting.forecaster.model_folder import CORPUS, WEIGHTS, read_folder
 from forecasting.market.atomic_file import write_atomically
 from forecasting.market.features import feature_names
 
@@ -50,12 +50,17 @@ def weights_digest(folder: Path) -> str:
 def settings_digest(folder: Path) -> str:
     """SHA-256 over recipe, corpus and the names of the features, as this version computes them.
 
+    Of the recipe count its values, features resolved: the comment of a shipped one does not.
+
     Raises:
         ModelFileError: A file is missing or damaged.
         ConfigError: The recipe is not valid.
     """
-    digest = hashlib.sha256(_content(folder / RECIPE) + _content(folder / CORPUS))
-    digest.update("\x00".join(feature_names(read_folder(folder).corpus.features)).encode())
+    files = read_folder(folder)
+    # Without defaults: a setting that comes later does not void the stamps from before it.
+    recipe = files.resolved_recipe.model_dump_json(exclude_defaults=True)
+    digest = hashlib.sha256(recipe.encode() + _content(folder / CORPUS))
+    digest.update("\x00".join(feature_names(files.corpus.features)).encode())
     return digest.hexdigest()
 
 

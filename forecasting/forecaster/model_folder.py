@@ -47,6 +47,12 @@ class ModelFiles:
     metrics: dict[str, Any]
     card: str
 
+    @property
+    def resolved_recipe(self) -> Recipe:
+        """The recipe with the features that the weights need, where it says `auto`."""
+        data = self.recipe.data.model_copy(update={"features": self.corpus.features})
+        return self.recipe.model_copy(update={"data": data})
+
 
 def find_model(name_or_folder: str | Path) -> Path:
     """The folder of a model given by path, by name under `models/`, or by name under `runs/`.
@@ -81,19 +87,33 @@ def write_folder(folder: Path, files: ModelFiles, weights: dict[str, Tensor]) ->
 
     Other files in the folder stay as they are.
     """
+    plain = {name: value.detach().contiguous() for name, value in weights.items()}
+    contents = {
+        RECIPE: files.recipe.to_yaml().encode(),
+        CORPUS: files.corpus.model_dump_json(indent=1).encode(),
+        METRICS: json.dumps(files.metrics, indent=1).encode(),
+        CARD: files.card.encode(),
+        WEIGHTS: save(plain),
+    }
+    replace_files(folder, contents)
+
+
+def replace_files(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Put a model's files in place of those of another, all written before the first is replaced.
+
+    Args:
+        folder: Made if it is not there; files of other names stay as they are.
+        contents: Name to content, the weights last: a folder without weights is not yet a model.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        (partial / RECIPE).write_text(files.recipe.to_yaml(), encoding="utf-8")
-        (partial / CORPUS).write_text(files.corpus.model_dump_json(indent=1), encoding="utf-8")
-        (partial / METRICS).write_text(json.dumps(files.metrics, indent=1), encoding="utf-8")
-        (partial / CARD).write_text(files.card, encoding="utf-8")
-        plain = {name: value.detach().contiguous() for name, value in weights.items()}
-        (partial / WEIGHTS).write_bytes(save(plain))
+        for name, content in contents.items():
+            (partial / name).write_bytes(content)
         folder.mkdir(exist_ok=True)
         # New settings must never meet old weights.
         (folder / WEIGHTS).unlink(missing_ok=True)
-        for name in FILES:
+        for name in contents:
             os.replace(partial / name, folder / name)
     finally:
         shutil.rmtree(partial, ignore_errors=True)

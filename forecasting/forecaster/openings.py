@@ -14,6 +14,7 @@ import filelock
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from forecasting.errors import ModelFileError
+from forecasting.forecaster.shipped import is_shipped
 from forecasting.market.atomic_file import write_atomically
 
 OPENINGS = "holdout.json"
@@ -61,8 +62,14 @@ def begin_opening(folder: Path, command: str, first: str, last: str) -> Opening:
     """Write down that a command is about to score the hold-out.
 
     Raises:
-        ModelFileError: The folder cannot be written to; then nothing may be scored.
+        ModelFileError: The folder cannot be written to, or comes with the package; then nothing
+            may be scored.
     """
+    if is_shipped(folder):
+        raise ModelFileError(
+            f"{folder} comes with the package: expected a folder of your own to log there that the "
+            "hold-out is opened, so it stays sealed. Copy the model to one."
+        )
     when = datetime.now(UTC).isoformat(timespec="microseconds")
     opening = Opening(when=when, command=command, first=first, last=last)
     try:

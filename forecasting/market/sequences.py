@@ -144,7 +144,7 @@ def make_sequences(
 
     Args:
         panel: Prices.
-        variant: `auto`, `close`, `ohlc` or `ohlcv`.
+        variant: Text of the features; `auto` as in `resolve_variant`.
         horizons: Bars ahead, ascending.
         decay: Weight of the past in the EWMA volatility.
         tasks: What else is learnt; see `forecasting.market.targets`.

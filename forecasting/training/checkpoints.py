@@ -12,6 +12,7 @@ from forecasting.config import Recipe
 from forecasting.errors import ConfigError, ModelFileError
 from forecasting.forecaster.corpus import Parent
 from forecasting.forecaster.model_folder import FILES
+from forecasting.forecaster.shipped import is_shipped
 
 TWIN_FOLDER = "twin"
 CHECKPOINTS = "checkpoints"
@@ -36,6 +37,11 @@ def require_free(folder: Path, *, overwrite: bool, origin: Path | None = None) -
     """
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder} is a file: expected a folder to write. Choose another --out.")
+    if is_shipped(folder):
+        raise ConfigError(
+            f"{folder} comes with the package: expected a folder of your own to write. Choose "
+            "another --out, such as one below runs/; `forecasting publish` copies a model here."
+        )
     if origin is not None and origin.resolve().is_relative_to(folder.resolve()):
         raise ConfigError(
             f"{folder} holds the model to start from: expected another folder to write. Choose "

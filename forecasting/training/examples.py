@@ -27,8 +27,8 @@ from forecasting.market.sequences import Sequences, make_sequences
 from forecasting.market.splits import Split, SplitDates, resolve_dates, split_rows
 from forecasting.nn.adapters import Tune, prepare_tuning
 from forecasting.nn.network import ForecastNetwork
+from forecasting.training.default_recipe import DEFAULT_RECIPE, gentler
 
-DEFAULT_RECIPE = "jamba-tiny"
 _TUNED = "-tuned"
 # Rows below which a Student-t fit says nothing.
 _LEAST_ROWS = 30
@@ -123,7 +123,9 @@ def start_from(from_model: str | Path | None, tune: Tune) -> Pretrained | None:
 def choose_recipe(
     recipe: str | Path | Recipe | None, overrides: tuple[str, ...], start: Pretrained | None
 ) -> Recipe:
-    """The recipe asked for, else that of the model to start from under a new name, else the first.
+    """The recipe asked for, else that of the model to start from, else the default.
+
+    A model's own recipe gets a new name and learns more gently, unless overrides say otherwise.
 
     Raises:
         ConfigError: The recipe is not valid.
@@ -137,7 +139,8 @@ def choose_recipe(
         return load_recipe(recipe or DEFAULT_RECIPE, overrides)
     assert start.model.folder is not None
     name = start.model.name.removesuffix(_TUNED)[: 40 - len(_TUNED)] + _TUNED
-    return load_recipe(start.model.folder / RECIPE, (f"name={name}", *overrides))
+    gentle = gentler(start.model.files.recipe)
+    return load_recipe(start.model.folder / RECIPE, (f"name={name}", *gentle, *overrides))
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,6 +179,7 @@ def prepare(recipe: Recipe, prices: Panel, start: Pretrained | None = None) -> E
     data = recipe.data
     if start is not None:
         start.require_same_shape(recipe)
+        _require_no_teachers(recipe)
     variant = data.features if start is None else start.variant(recipe, prices)
     dates = resolve_dates(prices, data.validation_start, data.test_start)
     sequences = make_sequences(
@@ -195,6 +199,14 @@ def prepare(recipe: Recipe, prices: Panel, start: Pretrained | None = None) -> E
     starting_laws(sequences, split)  # refuses what cannot be fitted before anything is written
     parents = () if start is None else start.lineage
     return Examples(sequences, split, dates, describe_corpus(sequences, dates, parents))
+
+
+def _require_no_teachers(recipe: Recipe) -> None:
+    if recipe.training.distillation is not None:
+        raise ConfigError(
+            "training.distillation teaches a network from its start: a model of --from has learnt "
+            "already. Set training.distillation=null, or train without --from."
+        )
 
 
 def starting_laws(sequences: Sequences, split: Split) -> list[StudentTFit]:

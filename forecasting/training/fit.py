@@ -5,9 +5,9 @@ import math
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import lightning as L
@@ -33,7 +33,12 @@ from forecasting.training.callbacks import (
 )
 from forecasting.training.checkpoints import LAST, begin, find_checkpoint
 from forecasting.training.examples import Pretrained, starting_laws
-from forecasting.training.module import NetworkModule, masked_nll, mean_over_horizons
+from forecasting.training.module import (
+    NetworkModule,
+    horizon_weights,
+    masked_nll,
+    mean_over_horizons,
+)
 from forecasting.training.normalisation import feature_moments
 from forecasting.training.window_loader import WindowLoader
 from forecasting.training.windows import Batch, Windows, evaluation_length, evaluation_starts
@@ -55,6 +60,7 @@ class Fit:
         best_step: Optimiser step of the best weights, 0 for those that it started with.
         n_learning: Numbers that learnt.
         history: Metrics of each epoch since the last start.
+        teacher_nll: Validation NLL of each network that it learnt from.
     """
 
     network: ForecastNetwork
@@ -64,6 +70,7 @@ class Fit:
     best_step: int
     n_learning: int
     history: list[Metrics] = field(repr=False)
+    teacher_nll: tuple[float, ...] = ()
 
 
 class _Batches:
@@ -81,13 +88,20 @@ class _Batches:
 
 
 class WindowData(L.LightningDataModule):
-    """Training and validation windows of one table."""
+    """Training and validation windows of one table; the former with what teachers say of it."""
 
-    def __init__(self, sequences: Sequences, split: Split, recipe: Recipe) -> None:
+    def __init__(
+        self,
+        sequences: Sequences,
+        split: Split,
+        recipe: Recipe,
+        teaching: Mapping[str, np.ndarray] | None = None,
+    ) -> None:
         super().__init__()
         self.recipe = recipe
         training = recipe.training
-        self.training_windows = Windows.over(sequences, split.train, training.context_length)
+        own = Windows.over(sequences, split.train, training.context_length)
+        self.training_windows = replace(own, tasks={**own.tasks, **(teaching or {})})
         length = evaluation_length(sequences.table, split.validation, training.context_length)
         windows = Windows.over(sequences, split.validation, length)
         starts = evaluation_starts(windows, training.context_length)
@@ -124,6 +138,7 @@ def fit(
     *,
     checkpoints: Path,
     start: Pretrained | None = None,
+    teaching: Mapping[str, np.ndarray] | None = None,
     resume: bool = False,
     report: Callable[[Metrics, int], None] = lambda metrics, step: None,
     progress: bool = True,
@@ -137,6 +152,8 @@ def fit(
         checkpoints: Folder for resumable checkpoints; the caller removes it once the weights are
             safe.
         start: Model to start from instead of an untrained network.
+        teaching: Law that it learns from beside the returns, of each row and horizon; see
+            `forecasting.training.distillation`.
         resume: Continue from `checkpoints` if there are any.
         report: Called with each epoch's metrics and the optimiser step.
         progress: Show a progress bar on stderr.
@@ -147,7 +164,7 @@ def fit(
         ModelFileError: `resume`, but a checkpoint is damaged.
     """
     network = starting_network(recipe, sequences, split)
-    data = WindowData(sequences, split, recipe)
+    data = WindowData(sequences, split, recipe, teaching)
     baseline = start_nll = _validation_nll(network, data)
     if start is not None:
         network = start.network(recipe.training.adapter_rank)
@@ -199,7 +216,7 @@ def starting_network(recipe: Recipe, sequences: Sequences, split: Split) -> Fore
 
 
 def _validation_nll(network: ForecastNetwork, data: WindowData) -> float:
-    """Mean NLL over horizons on the validation rows, as `NetworkModule` logs it."""
+    """Weighted mean NLL over horizons on the validation rows, as `NetworkModule` logs it."""
     network.eval()
     with torch.inference_mode():
         parts = [
@@ -209,7 +226,7 @@ def _validation_nll(network: ForecastNetwork, data: WindowData) -> float:
     network.train()
     sums = torch.stack([part[0].double() for part in parts]).sum(dim=0)
     counts = torch.stack([part[1].double() for part in parts]).sum(dim=0)
-    return float(mean_over_horizons(sums, counts))
+    return float(mean_over_horizons(sums, counts, horizon_weights(data.recipe.training)))
 
 
 def _run_trainer(

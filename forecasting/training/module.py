@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from forecasting.config import TrainingConfig
 from forecasting.nn.network import ForecastNetwork, Law
 from forecasting.nn.routing import RouterReport
+from forecasting.nn.student_t_head import StudentT, student_t_divergence
 from forecasting.nn.task_heads import TaskHead
 from forecasting.training.windows import Batch
 
@@ -43,6 +44,14 @@ def _law_sums(
     return _masked_sums(score(law, torch.where(known, targets, 0.0)), known)
 
 
+def divergence_sums(law: Law, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Summed divergence from the teachers' law a horizon, and the number of cells behind each."""
+    assert isinstance(law, StudentT)
+    known = torch.isfinite(batch.tasks["teacher_loc"])
+    parts = (torch.where(known, batch.tasks[f"teacher_{name}"], 3.0) for name in StudentT._fields)
+    return _masked_sums(student_t_divergence(law, StudentT(*parts)), known)
+
+
 def task_sums(
     heads: nn.ModuleDict, answers: dict[str, Tensor], targets: dict[str, Tensor]
 ) -> dict[str, tuple[Tensor, Tensor]]:
@@ -66,10 +75,26 @@ def _masked_sums(loss: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
     return torch.where(known, loss, 0.0).sum(dim=(0, 1)), known.sum(dim=(0, 1))
 
 
-def mean_over_horizons(sums: Tensor, counts: Tensor) -> Tensor:
-    """Mean NLL with equal weight on the horizons that have targets; NaN if one of them has gone."""
+def mean_over_horizons(sums: Tensor, counts: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Mean NLL over the horizons that have targets; NaN if one of them has gone.
+
+    Args:
+        sums: Summed NLL (horizon,).
+        counts: Number of targets behind each sum.
+        weights: Of the horizons, equal if None.
+    """
     known = counts > 0
-    return (sums[known] / counts[known]).mean()
+    means = sums[known] / counts[known]
+    if weights is None:
+        return means.mean()
+    return (means * weights[known]).sum() / weights[known].sum()
+
+
+def horizon_weights(config: TrainingConfig) -> Tensor | None:
+    """Weights of the horizons as (horizon,), None for equal ones."""
+    if config.horizon_weights is None:
+        return None
+    return torch.tensor(config.horizon_weights, dtype=torch.float64)
 
 
 def router_metrics(layers: tuple[int, ...], reports: list[RouterReport]) -> dict[str, Tensor]:
@@ -103,10 +128,10 @@ class NetworkModule(L.LightningModule):
     """Lightning module around a `ForecastNetwork`: makes the loss of its head small.
 
     Logs `train_nll`, `validation_nll` and `validation_nll_h<h>`, each in nats per bar of the
-    volatility-scaled target, averaged over horizons with equal weight, and `router_metrics` of the
-    validation bars; `train_<task>` and `validation_<task>`, the loss of each task before weighting,
-    unless all its targets are masked. After each optimiser step it balances the experts by the
-    loads of that step.
+    volatility-scaled target, averaged over horizons by `config.horizon_weights`, and
+    `router_metrics` of the validation bars; `train_<task>` and `validation_<task>`, the loss of
+    each task before weighting, unless all its targets are masked. After each optimiser step it
+    balances the experts by the loads of that step.
     """
 
     def __init__(
@@ -119,6 +144,7 @@ class NetworkModule(L.LightningModule):
         self.network = network
         self.config = config
         self.horizons = horizons
+        self._horizon_weights = horizon_weights(config)
         self._task_weights = {str(task): weight for task, weight in config.task_weights.items()}
         self._sums = torch.zeros(len(horizons), dtype=torch.float64)
         self._counts = torch.zeros(len(horizons), dtype=torch.float64)
@@ -130,20 +156,30 @@ class NetworkModule(L.LightningModule):
         """Mean NLL over the valid (bar, horizon) cells, plus the losses of routers and tasks."""
         law, report, answers = self.network.answer(batch.features, batch.bar)
         sums, counts = _law_sums(self.network.head.loss, law, batch.targets)
-        n_targets = counts.sum().clamp(min=1)
-        loss = sums.sum() / n_targets
+        loss = self._mean(sums, counts)
+        if self.config.distillation is not None:
+            weight = self.config.distillation.weight
+            loss = (1 - weight) * loss + weight * self._mean(*divergence_sums(law, batch))
         with torch.no_grad():
             nll, _ = _law_sums(self.network.head.nll, law, batch.targets)
-        self.log("train_nll", nll.sum() / n_targets, on_step=False, on_epoch=True)
+        self.log("train_nll", self._mean(nll, counts), on_step=False, on_epoch=True)
         self._picks.append(report.picks)
         loss = loss + report.loss
         losses = task_sums(self.network.task_heads, answers, batch.tasks)
         for task, (task_sum, known) in losses.items():
-            task_loss = task_sum.sum() / known.sum().clamp(min=1)
+            task_loss = self._mean(task_sum, known)
             if known.any():
                 self.log(f"train_{task}", task_loss.detach(), on_step=False, on_epoch=True)
             loss = loss + self._task_weights[task] * task_loss
         return loss
+
+    def _mean(self, sums: Tensor, counts: Tensor) -> Tensor:
+        """Mean loss of the cells of a batch, each weighted by its horizon; 0 without cells."""
+        if self._horizon_weights is None:
+            return sums.sum() / counts.sum().clamp(min=1)
+        weights = self._horizon_weights.to(sums.device, sums.dtype)
+        total = (weights * counts).sum()
+        return (weights * sums).sum() / torch.where(total > 0, total, 1)
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         """A step of the weights, then one of the routers' biases."""
@@ -174,11 +210,14 @@ class NetworkModule(L.LightningModule):
         """Log the mean NLL a horizon and over horizons, and how the experts were used."""
         for horizon, mean in zip(self.horizons, self._sums / self._counts, strict=True):
             self.log(f"validation_nll_h{horizon}", mean.float())
-        self.log("validation_nll", mean_over_horizons(self._sums, self._counts).float())
+        self.log("validation_nll", self._mean_over_horizons(self._sums, self._counts))
         for task, (sums, counts) in self._task_sums.items():
             if counts.any():
-                self.log(f"validation_{task}", mean_over_horizons(sums, counts).float())
+                self.log(f"validation_{task}", self._mean_over_horizons(sums, counts))
         self.log_dict(router_metrics(self.network.expert_layers, self._reports))
+
+    def _mean_over_horizons(self, sums: Tensor, counts: Tensor) -> Tensor:
+        return mean_over_horizons(sums, counts, self._horizon_weights).float()
 
     def configure_optimizers(self) -> dict[str, Any]:
         """AdamW without decay on norms, biases and state-space parameters; warm-up and cosine."""

@@ -9,7 +9,7 @@ from typing import Any
 from forecasting import paths
 from forecasting.config import Recipe, load_recipe
 from forecasting.errors import ConfigError
-from forecasting.forecaster.corpus import Corpus
+from forecasting.forecaster.corpus import Corpus, Parent
 from forecasting.forecaster.holdout import seal
 from forecasting.forecaster.model_folder import WEIGHTS, ModelFiles, read_folder, write_folder
 from forecasting.forecaster.network_forecaster import NetworkForecaster, load_forecaster
@@ -27,6 +27,7 @@ from forecasting.training.checkpoints import (
     interrupted_run,
     require_free,
 )
+from forecasting.training.distillation import fit_with_teachers, networks_to_fit
 from forecasting.training.environment import environment
 from forecasting.training.examples import (
     Examples,
@@ -73,8 +74,8 @@ def train(
     Args:
         prices: Panel to train, validate and later test on; the recipe's dates cut it. Bars of its
             sealed hold-out are cut off before anything else.
-        recipe: Recipe, its name, or a YAML file; by default that of `from_model`, renamed, else
-            `jamba-tiny`.
+        recipe: Recipe, its name, or a YAML file; by default that of `from_model`, renamed and
+            learning more gently, else `jamba-small`.
         from_model: Trained model to start from, by folder or name.
         tune: What of it learns on: `all`, the `head` and the norms, or these and low-rank
             `adapters`.
@@ -129,14 +130,15 @@ def train(
 def twin_recipe(recipe: Recipe) -> Recipe:
     """The GRU twin of a recipe: other mixers, same law, data, windows and number of steps."""
     twin = load_recipe(TWIN_RECIPE)
-    # The one decides what is answered, the other which windows make a batch.
-    same_network = ("distribution", "cross_asset")
+    # What is answered, which windows make a batch, and what is learnt beside.
+    same_network = ("distribution", "cross_asset", "tasks")
     network = twin.network.model_copy(
         update={name: getattr(recipe.network, name) for name in same_network}
     )
     same = (
         *("context_length", "batch_size", "max_steps", "sampling"),
         *("validate_every", "patience", "seed"),
+        *("horizon_weights", "task_weights", "distillation"),
     )
     shared = {name: getattr(recipe.training, name) for name in same}
     training = twin.training.model_copy(update=shared)
@@ -152,8 +154,15 @@ def _require_same(folder: Path, recipe: Recipe, corpus: Corpus) -> None:
                 f"{folder} holds a model of another recipe, of other prices or of another start: "
                 "expected the same to resume. Train without --resume, or with the first settings."
             )
-    find_checkpoint(folder / CHECKPOINTS, recipe, corpus.vintage, corpus.parents)
-    find_checkpoint(folder / TWIN_FOLDER / CHECKPOINTS, twin_recipe(recipe), corpus.vintage)
+    _require_same_checkpoints(folder, recipe, corpus.vintage, corpus.parents)
+    _require_same_checkpoints(folder / TWIN_FOLDER, twin_recipe(recipe), corpus.vintage)
+
+
+def _require_same_checkpoints(
+    folder: Path, recipe: Recipe, vintage: str, lineage: tuple[Parent, ...] = ()
+) -> None:
+    for name, one in networks_to_fit(recipe).items():
+        find_checkpoint(folder / CHECKPOINTS / name, one, vintage, lineage)
 
 
 def _resolved(recipe: Recipe, corpus: Corpus) -> Recipe:
@@ -177,22 +186,24 @@ def _train_one(
     if resume and (folder / WEIGHTS).is_file():
         return
     started = time.perf_counter()
-    fitted = fit(
-        recipe,
-        examples.sequences,
-        examples.split,
-        checkpoints=folder / CHECKPOINTS,
-        start=start,
-        resume=resume,
-        report=lambda metrics, step: run.log_metrics(
+    settings: dict[str, Any] = {
+        "checkpoints": folder / CHECKPOINTS,
+        "resume": resume,
+        "report": lambda metrics, step: run.log_metrics(
             {prefix + name: value for name, value in metrics.items()}, step
         ),
-        progress=progress,
-    )
+        "progress": progress,
+    }
+    if recipe.training.distillation is None:
+        fitted = fit(recipe, examples.sequences, examples.split, start=start, **settings)
+    else:
+        fitted = fit_with_teachers(recipe, examples.sequences, examples.split, **settings)
     metrics = _metrics(recipe, fitted, run, time.perf_counter() - started)
     if start is not None:
         metrics["zero_shot_validation_nll"] = fitted.start_nll
         metrics["learning_parameters"] = fitted.n_learning
+    if fitted.teacher_nll:
+        metrics["teacher_validation_nll"] = list(fitted.teacher_nll)
     openings = read_openings(folder)
     card = model_card(recipe, examples.corpus, examples.dates, metrics, openings)
     files = ModelFiles(_resolved(recipe, examples.corpus), examples.corpus, metrics, card)

@@ -8,12 +8,13 @@ from typing import Any
 
 import pandas as pd
 
-from forecasting import __version__, paths
+from forecasting import __version__
 from forecasting.evaluation.evaluation import Evaluation
 from forecasting.forecaster.audit_stamp import read_stamp
 from forecasting.forecaster.model_folder import CARD, METRICS, read_folder, rewrite_card
 from forecasting.forecaster.network_forecaster import NetworkForecaster
 from forecasting.forecaster.openings import read_openings
+from forecasting.forecaster.shipped import is_shipped
 from forecasting.market.panel import Panel, day
 from forecasting.report.captions import counted
 from forecasting.training.card import EVALUATION, HOLDOUT, holdout_text, with_section
@@ -62,7 +63,7 @@ def write_evaluation(
         return "card: not rewritten, as this is no full evaluation (all tickers, default dates)"
     if folder is None:
         return "card: not written, the model lies in no folder"
-    if folder.resolve().is_relative_to(paths.shipped_models().resolve()):
+    if is_shipped(folder):
         return f"card: {folder / CARD} comes with the package and stays as it is"
     files = read_folder(folder)
     when = datetime.now(UTC).date().isoformat()

@@ -13,6 +13,7 @@ from forecasting.backtest.costs import Costs
 from forecasting.evaluation.evaluate import evaluate as evaluate_forecaster
 from forecasting.evaluation.evaluation import Evaluation
 from forecasting.forecast.forecast import Forecast
+from forecasting.forecast.forecaster import Forecaster
 from forecasting.forecaster.network_forecaster import NetworkForecaster, load_forecaster
 from forecasting.market.panel import Panel
 from forecasting.report import captions
@@ -26,6 +27,7 @@ from forecasting.workflow.counting import (
     trial_sharpes,
 )
 from forecasting.workflow.judged_span import JudgedSpan, judged_span
+from forecasting.workflow.opponent import Opponent, oppose
 from forecasting.workflow.places import require_writable
 from forecasting.workflow.trading import Terms
 
@@ -67,6 +69,7 @@ def evaluate(
     start: str | None = None,
     end: str | None = None,
     open_holdout: bool = False,
+    against: NetworkForecaster | None = None,
     track: bool = True,
     progress: Progress | None = None,
 ) -> Evaluation:
@@ -79,21 +82,23 @@ def evaluate(
         start: First origin; the model's first out-of-sample bar by default.
         end: Last bar.
         open_holdout: Score the sealed hold-out, all of it and nothing else; logged for ever after.
+        against: Another trained model to judge it against, on bars that neither has seen.
         track: Count the look in the trial ledger. The result comes even if the store does not
             answer; its notes then say so.
         progress: Called with a few words before each step that takes time.
 
     Raises:
         ConfigError: There is no hold-out to open, or it would not be logged.
-        DataError: Too few bars before `start`, or none from it on.
+        DataError: Too few bars before `start`, or none from it on, or `against` has seen some.
     """
     span = judged_span(model, prices, start=start, end=end, open_holdout=open_holdout)
+    opponent = None if against is None else oppose(model, against, span, tickers)
     say = progress or _say_nothing
     with look("evaluate", model, span, tickers=tickers, track=track) as opened:
         say(f"forecasts of {model.name}")
         forecast = model.forecast(span.prices)
         said = (*span.notes, opened.trial.sentence())
-        made = _evaluate(model, span, forecast, said, tickers=tickers, progress=say)
+        made = _evaluate(model, span, forecast, said, opponent, tickers=tickers, progress=say)
         opened.trial.log_scores(evaluation_scores(made))
         opened.headline = captions.summary(made)
     return made
@@ -112,6 +117,7 @@ def report(
     slippage_bps: float | int = Costs.slippage_bps,
     in_sample: bool = False,
     open_holdout: bool = False,
+    against: NetworkForecaster | None = None,
     track: bool = True,
     progress: Progress | None = None,
 ) -> Report:
@@ -129,6 +135,7 @@ def report(
         slippage_bps: Half the spread, bps of traded notional.
         in_sample: Judge and trade a span that begins on bars which the model has seen, and say so.
         open_holdout: As for `evaluate`; one opening, whatever the number of strategies.
+        against: As for `evaluate`; it is not traded.
         track: As for `evaluate`; each strategy is a look of its own.
         progress: Called with a few words before each step that takes time.
 
@@ -139,6 +146,7 @@ def report(
     span = judged_span(
         model, prices, start=start, end=end, open_holdout=open_holdout, in_sample=in_sample
     )
+    opponent = None if against is None else oppose(model, against, span, tickers)
     require_writable(Path(out), "report")
     terms_of_each = [Terms(strategy, Costs(cost_bps, slippage_bps)) for strategy in strategies]
     for terms in terms_of_each:
@@ -148,7 +156,7 @@ def report(
         say(f"forecasts of {model.name}")
         forecast = model.forecast(span.prices)
         said = (*span.notes, opened.trial.sentence())
-        evaluation = _evaluate(model, span, forecast, said, tickers=tickers, progress=say)
+        evaluation = _evaluate(model, span, forecast, said, opponent, tickers=tickers, progress=say)
         opened.trial.log_scores(evaluation_scores(evaluation))
         books = []
         for terms in terms_of_each:
@@ -176,12 +184,15 @@ def _evaluate(
     span: JudgedSpan,
     forecast: Forecast,
     said: Sequence[str],
+    opponent: Opponent | None,
     *,
     tickers: Sequence[str] | None,
     progress: Progress,
 ) -> Evaluation:
-    """Judge a forecast that the model has made of the prices, beside the twin's."""
-    twin, rivals, notes = twin_of(model), [], [span.audit, *said]
+    """Judge a forecast that the model has made of the prices, beside the twin's and another's."""
+    twin, notes = twin_of(model), [span.audit, *said]
+    rivals: list[Forecaster] = [] if opponent is None else [opponent]
+    notes += () if opponent is None else opponent.notes
     if twin is None:
         notes.append(f"{model.name} has no GRU twin: train it without --no-twin.")
     else:

@@ -11,7 +11,7 @@ from forecasting.cli import app
 from forecasting.workflow import backtesting, judging
 
 VERBS = ("fetch", "train", "evaluate", "forecast", "backtest", "report", "compare", "models")
-VERBS += ("rerun", "features", "audit", "trials", "walk-forward")
+VERBS += ("rerun", "features", "audit", "trials", "walk-forward", "publish")
 
 
 def python(*arguments: str) -> subprocess.CompletedProcess[str]:

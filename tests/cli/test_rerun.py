@@ -24,7 +24,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     home = tmp_path_factory.mktemp("home")
     make_frames()["AAA"].to_csv(home / "AAA.csv", index_label="date")
-    settings = [part for setting in TINY for part in ("--set", setting)]
+    settings = ["--recipe", "jamba-tiny", *(p for each in TINY for p in ("--set", each))]
     asked = ["--prices", str(home / "AAA.csv"), "--out", str(home / "mine"), "--no-twin", "--json"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FORECASTING_HOME", str(home))

@@ -6,8 +6,9 @@ from cli.command import USAGE, Command
 from conftest import TINY
 
 import forecasting as fc
+from forecasting import paths
 
-SETTINGS = [word for setting in TINY for word in ("--set", setting)]
+SETTINGS = ["--recipe", "jamba-tiny", *(word for setting in TINY for word in ("--set", setting))]
 
 
 def test_trained_folder_forecasts_one_of_its_tickers(
@@ -47,6 +48,8 @@ def test_a_model_learns_on_from_another(
     assert told.out.startswith("jamba-tiny-tuned: 2 tickers")
     words = " ".join(told.out.split())
     assert "validation gain over jamba-tiny, where it starts" in words
+    assert "jamba-tiny zero-shot " in words
+    assert "\nLearnt on gently: learning rate 0.000667, at most 3 steps; " in told.err
     assert note in words
 
 
@@ -92,7 +95,7 @@ def test_last_words_say_what_to_do_next(
     done = forecasting("train", "CCC", *asked)
     assert done.code == 0
     first, *_, last = done.out.splitlines()
-    assert first.startswith("jamba-tiny: 1 ticker, features ohlcv, ")
+    assert first.startswith("jamba-tiny: 1 ticker, features ohlcv+echo_square+echo_range, ")
     assert last == f"next: forecasting evaluate '{out}' CCC --prices {price_file}"
 
 
@@ -113,7 +116,8 @@ def test_settings_that_cannot_be(
     setting: str, expected: str, forecasting: Command, price_file: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "mine"
-    done = forecasting("train", "--prices", price_file, "--out", out, "--set", setting)
+    asked = ("--recipe", "jamba-tiny", "--set", setting)
+    done = forecasting("train", "--prices", price_file, "--out", out, *asked)
     assert expected in done.error
     assert not out.exists()
 
@@ -140,6 +144,16 @@ def test_recipes_that_are_none(
 
 def test_recipe_that_is_not_there(forecasting: Command) -> None:
     assert "Did you mean 'jamba-tiny'?" in forecasting("train", "--recipe", "jamba-tny").error
+
+
+def test_the_folders_of_the_package_are_not_trained_in(
+    forecasting: Command, price_file: Path
+) -> None:
+    for folder in (paths.shipped_models() / "jamba-small", paths.shipped_models() / "mine"):
+        before = sorted(folder.glob("*"))
+        done = forecasting("train", "--prices", price_file, "--out", folder, "--overwrite")
+        assert "comes with the package" in done.error
+        assert sorted(folder.glob("*")) == before
 
 
 def test_places_that_cannot_be_written(

@@ -79,7 +79,8 @@ def test_train_and_compare(
     forecasting: Command, price_file: Path, tables: tuple[object, ...], tmp_path: Path
 ) -> None:
     source = ("--prices", price_file, *tables, *QUICK)
-    made = forecasting("train", *source, "--out", tmp_path / "model", "--no-twin")
+    asked = (*source, "--recipe", "jamba-tiny", "--out", tmp_path / "model", "--no-twin")
+    made = forecasting("train", *asked)
     assert made.code == 0, made.err
     assert "1 of its 5 symbols has no prices here (GONE)" in words(made.out)
     following = made.out.splitlines()[-1]

@@ -14,7 +14,7 @@ from forecasting.forecaster.audit_stamp import (
     weights_digest,
     write_stamp,
 )
-from forecasting.forecaster.model_folder import RECIPE, WEIGHTS
+from forecasting.forecaster.model_folder import CORPUS, RECIPE, WEIGHTS
 
 HEADLINE = "LEAK AUDIT: PASSED (10 tests, 2026-11-23)"
 
@@ -51,14 +51,33 @@ def test_without_a_stamp_nothing_was_run(model_folder, place):
     assert said.startswith("LEAK AUDIT: NOT RUN (forecasting audit ")
 
 
+def test_other_weights_void_it(folder):
+    (folder / WEIGHTS).write_bytes((folder / WEIGHTS).read_bytes() + b"\0")
+    assert read_stamp(folder).startswith(
+        "LEAK AUDIT: NOT RUN (the weights changed since 2026-11-23"
+    )
+
+
 @pytest.mark.parametrize(
-    ("name", "why"), [(WEIGHTS, "the weights changed since 2026-11-23"), (RECIPE, "recipe")]
+    ("name", "old", "new"),
+    [
+        (RECIPE, "seed: 0", "seed: 1"),
+        (RECIPE, "volatility_decay: 0.94", "volatility_decay: 0.95"),
+        (CORPUS, "test prices", "other prices"),
+    ],
 )
-def test_other_files_void_it(folder, name, why):
-    path = folder / name
-    path.write_bytes(path.read_bytes() + (b"\n" if name == RECIPE else b"\0"))
-    assert read_stamp(folder).startswith("LEAK AUDIT: NOT RUN")
-    assert why in read_stamp(folder)
+def test_other_settings_void_it(folder, name, old, new):
+    text = (folder / name).read_text()
+    assert old in text
+    (folder / name).write_text(text.replace(old, new))
+    assert read_stamp(folder).startswith("LEAK AUDIT: NOT RUN (recipe, corpus or features changed")
+
+
+def test_a_comment_and_a_default_that_is_left_out_are_no_other_settings(folder):
+    path = folder / RECIPE
+    text = path.read_text().replace("features: ohlcv", "features: auto")
+    path.write_text("# Why.\n" + text.replace("  volatility_decay: 0.94\n", ""))
+    assert read_stamp(folder) == HEADLINE
 
 
 def test_another_version_voids_it(folder):

@@ -24,7 +24,8 @@ def test_the_manifest_says_what_was_seen(corpus, prices):
     assert corpus.tickers == prices.tickers
     assert (corpus.vintage, corpus.universe) == (prices.vintage, None)
     assert (corpus.source, corpus.interval) == (prices.source, "1d")
-    assert corpus.feature_names == feature_names(corpus.features) == feature_names("ohlcv")
+    assert corpus.features == "ohlcv+echo_square+echo_range"
+    assert corpus.feature_names == feature_names(corpus.features)
     assert np.datetime64(corpus.validation_start) == prices.times[360]
     assert np.datetime64(corpus.test_start) == prices.times[420]
     for k, ticker in enumerate(prices.tickers):

@@ -79,7 +79,7 @@ def test_every_complete_bar_is_forecast_and_no_other(forecast, prices, model):
 
 def test_it_equals_the_network_row_by_row(model, forecast, prices):
     """The slow way: one bar at a time, its whole history before it."""
-    table = make_sequences(prices)
+    table = make_sequences(prices, variant=model.corpus.features)
     rows = table.rows(2)
     for row in (rows.start, rows.start + 1, rows.start + 77, rows.stop - 1):
         with torch.no_grad():

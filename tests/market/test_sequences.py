@@ -13,7 +13,7 @@ from forecasting.market.targets import range_variance_targets, rank_targets, sca
 
 def test_rows_are_the_complete_bars_ticker_after_ticker(prices):
     table = make_sequences(prices)
-    grid, volatility = compute_features(prices, "ohlcv", 0.94)
+    grid, volatility = compute_features(prices, table.variant, 0.94)
     complete = np.isfinite(grid).all(axis=2)
     for k in range(len(prices.tickers)):
         rows = table.rows(k)

@@ -86,6 +86,26 @@ def test_training_loss_is_the_mean_over_known_cells(network, batch, recipe):
 
 
 @torch.no_grad()
+def test_horizons_are_weighted_in_the_loss_and_in_the_choice_of_the_best(network, batch, recipe):
+    weights = (1.0, 0.25, 0.0)[: len(HORIZONS)]
+    training = recipe.training.model_copy(update={"horizon_weights": weights})
+    module, logged = NetworkModule(network, training, HORIZONS), {}
+    module.log = lambda name, value, **_: logged.update({name: float(value)})
+    module.log_dict = lambda *_, **__: None
+    sums, counts = slow_sums(network, batch.features, batch.targets)
+    expected = np.dot(weights, sums) / np.dot(weights, counts)
+    router = float(network(batch.features)[1].loss)
+    loss = float(module.training_step(batch, 0))
+    assert loss == pytest.approx(expected + router, rel=1e-5)
+    assert logged["train_nll"] == pytest.approx(expected, rel=1e-5)
+    module.on_validation_epoch_start()
+    module.validation_step(batch, 0)
+    module.on_validation_epoch_end()
+    mean = np.average(sums / counts, weights=weights)
+    assert logged["validation_nll"] == pytest.approx(mean, rel=1e-5)
+
+
+@torch.no_grad()
 def test_quantiles_learn_by_their_own_loss_and_are_judged_by_the_nll(batch, recipe):
     network = make_network(recipe, distribution="quantile")
     module, logged = NetworkModule(network, recipe.training, HORIZONS), {}

@@ -11,7 +11,7 @@ import pytest
 import torch
 from training.folders import Killed, contents
 
-from forecasting.config import Recipe
+from forecasting.config import Recipe, load_recipe
 from forecasting.errors import ConfigError, DataError, ForecastingError
 from forecasting.forecaster.model_folder import FILES
 from forecasting.forecaster.network_forecaster import (
@@ -24,6 +24,7 @@ from forecasting.market.simulation import simulate
 from forecasting.nn.adapters import Tune
 from forecasting.training import train as train_module
 from forecasting.training.checkpoints import RUN_FILE
+from forecasting.training.default_recipe import DEFAULT_RECIPE
 from forecasting.training.examples import Pretrained, choose_recipe, prepare, start_from
 from forecasting.training.fit import Fit, fit
 from forecasting.training.tracking import Run
@@ -277,9 +278,14 @@ def test_the_recipe_is_the_models_own_by_default(trained, model):
         update={"name": "jamba-tiny", "training": model.files.recipe.training}
     ) == (model.files.recipe)
     assert own.training.max_steps == 2
+    gentle, first = choose_recipe(None, (), start).training, model.files.recipe.training
+    assert gentle.learning_rate == pytest.approx(first.learning_rate / 3)
+    assert gentle.max_steps == first.max_steps == 9
+    assert gentle.warmup_steps == 1
+    assert choose_recipe("gru-twin", (), start).training == load_recipe("gru-twin").training
     assert choose_recipe(None, ("name=mine",), start).name == "mine"
     assert choose_recipe("gru-twin", (), start).name == "gru-twin"
-    assert choose_recipe(None, (), None).name == "jamba-tiny"
+    assert choose_recipe(None, (), None).name == DEFAULT_RECIPE
     assert start_from(None, "all") is None
     long = replace(model.files, recipe=model.files.recipe.model_copy(update={"name": "a" * 40}))
     forecaster = NetworkForecaster(long, model.network, trained)

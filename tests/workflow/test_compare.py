@@ -29,6 +29,7 @@ from forecasting.workflow.throughput import training_rate
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 RECIPES = ("jamba-tiny", "gru-twin")
+QUICK = (*FASTEST, "data.features=ohlcv")
 BASELINES = tuple(kind.name for kind in registry.BASELINES)
 ENSEMBLES = tuple(f"{recipe} ensemble of 2" for recipe in RECIPES)
 
@@ -40,7 +41,7 @@ def compared(prices: Panel, tmp_path_factory) -> tuple[Comparison, Path, list[st
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FORECASTING_HOME", str(home))
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        made = fc.compare(prices, RECIPES, seeds=2, overrides=FASTEST, progress=words.append)
+        made = fc.compare(prices, RECIPES, seeds=2, overrides=QUICK, progress=words.append)
     return made, home, words
 
 
@@ -73,7 +74,7 @@ def copy(compared, comparison_home: Path, tmp_path: Path) -> Path:
 
 
 def resumed(prices: Panel, out: Path, **options) -> Comparison:
-    asked = {"recipes": RECIPES, "seeds": 2, "overrides": FASTEST} | options
+    asked = {"recipes": RECIPES, "seeds": 2, "overrides": QUICK} | options
     return fc.compare(prices, **asked, out=out, resume=True)
 
 
@@ -184,7 +185,7 @@ def test_table_and_dictionary_tell_all(compared) -> None:
 
 @pytest.mark.parametrize("distribution", ["student_t", "quantile"])
 def test_speed_is_measured_without_touching_chance(distribution: str) -> None:
-    settings, before = (f"network.distribution={distribution}", *FASTEST), torch.get_rng_state()
+    settings, before = (f"network.distribution={distribution}", *QUICK), torch.get_rng_state()
     recipe = load_recipe("gru-twin", settings)
     assert training_rate(recipe, feature_names("close")) > 0
     assert torch.equal(torch.get_rng_state(), before)
@@ -234,7 +235,7 @@ def test_interrupted_comparison_goes_on(
             raise KeyboardInterrupt
         return train(*arguments, out=out, **options)
 
-    asked = {"recipes": ["gru-twin"], "seeds": 2, "overrides": FASTEST, "out": tmp_path / "out"}
+    asked = {"recipes": ["gru-twin"], "seeds": 2, "overrides": QUICK, "out": tmp_path / "out"}
     with monkeypatch.context() as patch:
         patch.setattr(trainings, "train", interrupted)
         with pytest.raises(KeyboardInterrupt):
@@ -259,8 +260,8 @@ def test_one_seed_has_no_spread(compared, copy, prices, trained) -> None:
 
 def test_folders_are_not_mixed_up(copy, prices, trained) -> None:
     with pytest.raises(ConfigError, match=r"seed-0 already holds a training.*Pass --resume"):
-        fc.compare(prices, RECIPES, seeds=2, overrides=FASTEST, out=copy)
-    other = (*FASTEST, "training.learning_rate=0.1")
+        fc.compare(prices, RECIPES, seeds=2, overrides=QUICK, out=copy)
+    other = (*QUICK, "training.learning_rate=0.1")
     with pytest.raises(ConfigError, match="holds a training of another recipe"):
         resumed(prices, copy, overrides=other)
     with pytest.raises(ConfigError, match="or of other prices"):
@@ -270,8 +271,8 @@ def test_folders_are_not_mixed_up(copy, prices, trained) -> None:
 
 def test_recipes_that_cannot_be_compared(prices, tmp_path, trained) -> None:
     out = tmp_path / "out"
-    tiny = load_recipe("jamba-tiny", FASTEST)
-    later = load_recipe("gru-twin", (*FASTEST, "data.test_start=0.8"))
+    tiny = load_recipe("jamba-tiny", QUICK)
+    later = load_recipe("gru-twin", (*QUICK, "data.test_start=0.8"))
     for wrong, expected in (
         (("jamba-tiny", "gru-twn"), "Did you mean 'gru-twin'"),
         (("jamba-tiny", "jamba-tiny"), "two forecasters are called 'jamba-tiny'"),
@@ -288,10 +289,10 @@ def test_recipes_that_cannot_be_compared(prices, tmp_path, trained) -> None:
 
 
 def test_prices_are_refused_before_the_first_training(prices, tmp_path, trained) -> None:
-    long = (*FASTEST[:3], "training.context_length=5000")
+    long = (*QUICK[:3], "training.context_length=5000")
     with pytest.raises(ConfigError, match="context_length = 5000"):
         fc.compare(prices, RECIPES, overrides=long, out=tmp_path / "out")
     few = prices.select(["AAA"])
     with pytest.raises(DataError, match=r"expected 500 .* got 333"):
-        fc.compare(few, RECIPES, overrides=FASTEST, out=tmp_path / "out")
+        fc.compare(few, RECIPES, overrides=QUICK, out=tmp_path / "out")
     assert trained == []

@@ -47,7 +47,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
             store(frame.iloc[:580], ticker)
         torch.set_num_threads(THREADS)
         options = {"twin": False, "progress": False}
-        quick = (*TINY, "training.learning_rate=0.003")
+        quick = (*TINY, "training.learning_rate=0.003", "data.features=ohlcv")
         train(load_prices("store"), "jamba-tiny", overrides=quick, out=home / "first", **options)
         part = load_prices("store", ["AAA", "CCC"], start="2010-03-01")
         options |= {"from_model": home / "first", "tune": "adapters"}

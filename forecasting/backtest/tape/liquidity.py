@@ -3,7 +3,7 @@
 import numpy as np
 
 from forecasting.market.features.bars import Series
-from forecasting.market.features.history import sliding_sum
+from forecasting.market.features.sliding import sliding_sum
 
 LENGTH = 20
 """Own bars of a ticker over which volatility and traded money are measured."""

@@ -136,7 +136,7 @@ def fit_linear_t(x: Features, z: Rows, ridge: float = _SCALE_RIDGE) -> LinearFit
         jac=True,
         method="L-BFGS-B",
         bounds=[(None, None)] * (2 * width) + [tuple(np.log(DF_BOUNDS))],
-        options={"maxiter": 500, "ftol": 1e-10, "gtol": 1e-5},
+        options={"maxiter": 5000, "ftol": 1e-10, "gtol": 1e-5},
     )
     require_converged(found, "linear-t")
     return LinearFit(found.x[:width], found.x[width:-1], float(np.exp(found.x[-1])))

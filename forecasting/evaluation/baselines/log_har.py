@@ -10,6 +10,7 @@ Financial Econometrics 7(2); in logs as in Andersen, Bollerslev & Diebold (2007)
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -33,9 +34,15 @@ _FLOOR = 0.01
 
 @dataclass(eq=False, kw_only=True)
 class LogHarT(Baseline):
-    """Pooled log-HAR regression, calibrated."""
+    """Pooled log-HAR regression, calibrated.
+
+    Attributes:
+        measure: Features to predict from, such as `log_realized_range`, one a window; None for
+            ranges where there are any, else squares.
+    """
 
     name: str = "log-HAR-t"
+    measure: ClassVar[str | None] = None
     intercept: Float[np.ndarray, " horizon"]
     weights: Float[np.ndarray, "horizon predictor"]
     calibration: Calibration
@@ -49,7 +56,7 @@ class LogHarT(Baseline):
         decay: float = VOLATILITY_DECAY,
     ) -> "LogHarT":
         """Fit the regression by least squares, then scale and degrees of freedom by likelihood."""
-        predictors = har_predictors(sequences)
+        predictors = har_predictors(sequences, cls.measure)
         response = future_log_variance(sequences, decay)
         regression = LinearRegression().fit(predictors[rows], response[rows])
         intercept, weights = regression.intercept_, regression.coef_
@@ -65,15 +72,19 @@ class LogHarT(Baseline):
 
     def laws(self, sequences: Sequences) -> StudentT:
         """Location zero, scale from the regression, constant degrees of freedom."""
-        log_variance = _log_variance(har_predictors(sequences), self.intercept, self.weights)
+        predictors = har_predictors(sequences, self.measure)
+        log_variance = _log_variance(predictors, self.intercept, self.weights)
         scale = sequences.return_scale() * np.exp(log_variance / 2) * self.calibration.scale
         df = np.broadcast_to(self.calibration.df, scale.shape)
         return StudentT(np.zeros_like(scale), scale, df)
 
 
-def har_predictors(sequences: Sequences) -> Float[np.ndarray, "row predictor"]:
-    """Log variance ratios over 1, 5, 22 and 66 bars (ranges if there are any) and log s_t."""
-    kind = "log_range" if "log_range_1" in sequences.feature_names else "log_square"
+def har_predictors(
+    sequences: Sequences, measure: str | None = None
+) -> Float[np.ndarray, "row predictor"]:
+    """Log variance ratios over 1, 5, 22 and 66 bars, as `LogHarT.measure`, and log s_t."""
+    ranged = "log_range_1" in sequences.feature_names
+    kind = measure or ("log_range" if ranged else "log_square")
     names = [*(f"{kind}_{n}" for n in WINDOWS), "log_volatility"]
     return np.column_stack([sequences.feature(name) for name in names]).astype(float)
 

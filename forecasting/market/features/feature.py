@@ -15,9 +15,7 @@ from jaxtyping import Float
 
 from forecasting.market.features.bars import Series
 from forecasting.market.features.history import History, Kept, Quantity
-
-# Keeps the logarithm finite on a bar that did not move; one hundredth of the usual variance.
-FLOOR = 0.01
+from forecasting.market.features.surprises import FLOOR
 
 OHLC = ("open", "high", "low", "close")
 
@@ -36,6 +34,8 @@ class Feature:
         compute: From bars to one value a bar.
         needs: Columns of the panel besides `adj_close`.
         keeps: Quantities whose last values it looks back on.
+        memory: Bars, this one included, that it looks back on where they are there; 0 where they
+            are no more than `look_back`.
         known: When at its bar it is known.
         source: Where it comes from, if not from here.
     """
@@ -47,6 +47,7 @@ class Feature:
     compute: Callable[[History], Series]
     needs: tuple[str, ...] = ()
     keeps: tuple[Kept, ...] = ()
+    memory: int = 0
     known: Known = "close"
     source: str = ""
 

@@ -1,15 +1,15 @@
 """Sets of features, and the text that names one wherever it is written down.
 
-`ohlcv`, or `ohlcv+momentum_252+beta_252`, or names alone: in a recipe, a model's corpus, a stream's
-file. One set has one text: what a variant holds is named by the variant, the rest follows in the
-catalogue's order.
+`ohlcv`, or `ohlcv+echo_square+beta_252`, or names alone: in a recipe, a model's corpus, a stream's
+file. One set has one text: what a variant holds is named by the variant, what a whole group of the
+rest holds by the group, and what is left follows in the catalogue's order.
 """
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from forecasting.errors import DataError
-from forecasting.market.features.catalogue import CATALOGUE, VARIANTS, expand
+from forecasting.market.features.catalogue import CATALOGUE, GROUPS, NAMED_SETS, VARIANTS, expand
 from forecasting.market.features.feature import CrossSectional, Feature
 from forecasting.market.features.history import Kept
 from forecasting.market.panel import COLUMNS, Panel
@@ -17,6 +17,9 @@ from forecasting.market.volatility import WARM_UP
 
 # What every stream remembers, whatever its features: so do the files of older streams.
 _ALWAYS_KEPT: tuple[Kept, ...] = ("log_return", "range_variance", "volume")
+
+# Echoes count in bars of a day: of any others `auto` has none.
+_DAILY = "1d"
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class FeatureSet:
     @cached_property
     def lags(self) -> int:
         """Bars whose quantities a stream remembers."""
-        return max(self.look_back, WARM_UP)
+        return max(self.look_back, WARM_UP, *(each.memory for each in self.computed))
 
     @cached_property
     def needs(self) -> tuple[str, ...]:
@@ -76,10 +79,11 @@ class FeatureSet:
     @cached_property
     def text(self) -> str:
         """The one text that names it."""
-        inside = [each for each, names in VARIANTS.items() if set(names) <= set(self.names)]
-        variant = inside[-1:]
-        covered = {name for each in variant for name in VARIANTS[each]}
-        return "+".join([*variant, *(name for name in self.names if name not in covered)])
+        inside = [each for each, names in NAMED_SETS.items() if set(names) <= set(self.names)]
+        variant = [each for each in inside if each in VARIANTS][-1:]
+        named = [*variant, *(each for each in inside if each in GROUPS)]
+        covered = {name for each in named for name in NAMED_SETS[each]}
+        return "+".join([*named, *(name for name in self.names if name not in covered)])
 
 
 @lru_cache(maxsize=64)
@@ -97,16 +101,19 @@ def resolve_variant(panel: Panel, variant: str) -> str:
 
     Args:
         panel: Prices.
-        variant: `auto`, the richest variant that every ticker allows; or names of variants
-            (`close`, `ohlc`, `ohlcv`) and features, joined by `+`.
+        variant: `auto`, the richest variant that every ticker allows and, of bars of a day, the
+            echoes that every ticker allows; or names of variants (`close`, `ohlc`, `ohlcv`), groups
+            (`echo_square`, `echo_range`) and features, joined by `+`.
 
     Raises:
         ConfigError: It names a feature that there is not.
         DataError: The panel lacks a column that they need.
     """
-    able = [name for name in VARIANTS if not feature_set(name).missing(panel)]
+    able = [name for name in NAMED_SETS if not feature_set(name).missing(panel)]
+    richest = [name for name in able if name in VARIANTS][-1]
     if variant == "auto":
-        return able[-1]
+        groups = [name for name in able if name in GROUPS and panel.interval == _DAILY]
+        return "+".join([richest, *groups])
     chosen = feature_set(variant)
     if missing := chosen.missing(panel):
         blind = [name for name in chosen.names if set(CATALOGUE[name].needs) & set(missing)]
@@ -114,7 +121,7 @@ def resolve_variant(panel: Panel, variant: str) -> str:
             f"features {variant!r} need {', '.join(missing)} of every ticker, which {panel.source} "
             f"does not have: {', '.join(blind[:4])}{' ...' if len(blind) > 4 else ''} cannot be "
             "computed. Use a source with these columns, or train with --set "
-            f"data.features={able[-1]}."
+            f"data.features={richest}."
         )
     return chosen.text
 

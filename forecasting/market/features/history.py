@@ -6,13 +6,15 @@ further bars of a stream have exactly the windows that they would have in the wh
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
 
 from forecasting.market.features.bars import Bars, Last, Series
+from forecasting.market.features.sliding import sliding_count, sliding_sum
+from forecasting.market.features.surprises import largest_of, log_surprise
 from forecasting.market.panel import Panel
 from forecasting.market.volatility import WARM_UP, advance_variance, known_volatility
 
@@ -43,12 +45,18 @@ Derived = Literal[
     "traded",
     "squared_market",
     "return_times_market",
+    "square_surprise",
+    "range_surprise",
+    "square_event_1",
+    "square_event_3",
+    "range_event_1",
+    "range_event_3",
 ]
 """Quantities that are made from remembered ones."""
 
 Quantity = Kept | Derived
 
-DERIVED: dict[Derived, tuple[tuple[Kept, ...], Callable[..., Series]]] = {
+DERIVED: dict[Derived, tuple[tuple[Quantity, ...], Callable[..., Series]]] = {
     "squared_return": (("log_return",), np.square),
     "cubed_return": (("log_return",), lambda r: r**3),
     "downside_square": (("log_return",), lambda r: np.minimum(r, 0.0) ** 2),
@@ -66,6 +74,13 @@ DERIVED: dict[Derived, tuple[tuple[Kept, ...], Callable[..., Series]]] = {
     ),
     "squared_market": (("market",), np.square),
     "return_times_market": (("log_return", "market"), np.multiply),
+    "square_surprise": (("squared_return",), log_surprise),
+    "range_surprise": (("range_variance",), log_surprise),
+    # The largest surprise within so many bars of a bar, where the last of these is.
+    "square_event_1": (("square_surprise",), partial(largest_of, length=3)),
+    "square_event_3": (("square_surprise",), partial(largest_of, length=7)),
+    "range_event_1": (("range_surprise",), partial(largest_of, length=3)),
+    "range_event_3": (("range_surprise",), partial(largest_of, length=7)),
 }
 """Of each: what it is made from, and how."""
 
@@ -90,6 +105,7 @@ class History(Bars):
     kept: tuple[Kept, ...]
     tail_before: Float[np.ndarray, "*ticker quantity lag"]
     _series: dict[Quantity, Series] = field(default_factory=dict, init=False, repr=False)
+    _means: dict[tuple[Quantity, int], Series] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def variance(self) -> Series:
@@ -143,32 +159,21 @@ class History(Bars):
             return self.windows(quantity, length, skip).mean(axis=-1)
         return sliding_sum(self._spanned(quantity, length, skip), length) / length
 
+    def mean_of_known(self, quantity: Quantity, length: int) -> Series:
+        """Mean of those of `windows` that are known; NaN where none is."""
+        asked = (quantity, length)
+        if asked not in self._means:
+            values = self._spanned(quantity, length, 0)
+            known = np.isfinite(values)
+            total = sliding_sum(np.where(known, values, 0.0), length)
+            self._means[asked] = total / sliding_count(known, length)
+        return self._means[asked]
+
     def _spanned(self, quantity: Quantity, length: int, skip: int) -> Series:
         """What the windows of these bars span."""
         series = self.series(quantity)
         end = series.shape[-1] - skip
         return series[..., end - len(self.times) - length + 1 : end]
-
-
-def sliding_sum(
-    values: Float[np.ndarray, "*ticker value"], length: int
-) -> Float[np.ndarray, "*ticker window"]:
-    """Sum of each `length` values in a row, in some 2 log2(length) additions a window.
-
-    Sums of two, four, eight ... values are made of each other, and a window of those that add up
-    to it; nothing outside the window takes part.
-    """
-    n_windows = values.shape[-1] - length + 1
-    total = np.zeros((*values.shape[:-1], n_windows))
-    done, span = 0, 1
-    while True:
-        if length & span:
-            total += values[..., done : done + n_windows]
-            done += span
-        if done == length:
-            return total
-        values = values[..., :-span] + values[..., span:]
-        span *= 2
 
 
 def ticker_bars(panel: Panel, ticker: int, decay: float) -> tuple[np.ndarray, History]:

@@ -3,8 +3,9 @@
 import numpy as np
 
 from forecasting.market.features.bars import Series
-from forecasting.market.features.feature import FLOOR, Feature, surprise
+from forecasting.market.features.feature import Feature, surprise
 from forecasting.market.features.history import History
+from forecasting.market.features.surprises import FLOOR
 
 _MONTH, _YEAR = 22, 252
 

@@ -7,8 +7,9 @@ at once. The return of a ticker after a halt is paired with the market's return 
 import numpy as np
 
 from forecasting.market.features.bars import Series
-from forecasting.market.features.feature import FLOOR, Feature
+from forecasting.market.features.feature import Feature
 from forecasting.market.features.history import History
+from forecasting.market.features.surprises import FLOOR
 
 _MONTH, _QUARTER, _YEAR = 22, 66, 252
 _SHARPE = "Sharpe 1963, Management Science 9(2)"

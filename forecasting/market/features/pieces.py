@@ -8,14 +8,20 @@ from jaxtyping import Bool, Int
 from forecasting.errors import DataError
 from forecasting.market.panel import COLUMNS, PRICE_COLUMNS, Panel
 
-# Bars of all tickers together that are computed at once: as much as the processor's cache holds.
+# Bars of all tickers together that are computed at once, or bars that are remembered of them where
+# these are more: as much as the processor's cache holds.
 BLOCK_CELLS = 1 << 15
 
 
 def blocks(
-    mask: Bool[np.ndarray, "time ticker"],
+    mask: Bool[np.ndarray, "time ticker"], lags: int = 0
 ) -> Iterator[tuple[Int[np.ndarray, " bar"], Int[np.ndarray, " chosen"]]]:
-    """Rows and columns of a mask that cover it: tickers that trade at the same bars."""
+    """Rows and columns of a mask that cover it: tickers that trade at the same bars.
+
+    Args:
+        mask: Which bars there are.
+        lags: Bars that are remembered of each ticker and computed with.
+    """
     patterns = np.ascontiguousarray(np.packbits(mask, axis=0).T)
     if not patterns.size:
         return
@@ -25,7 +31,7 @@ def blocks(
         rows = np.flatnonzero(mask[:, tickers[0]])
         if not len(rows):
             continue
-        at_once = max(1, BLOCK_CELLS // len(rows))
+        at_once = max(1, BLOCK_CELLS // max(len(rows), lags))
         for first in range(0, len(tickers), at_once):
             yield rows, tickers[first : first + at_once]
 

@@ -122,7 +122,7 @@ class FeatureStream:
             market = None
             if "market" in self.features.kept:
                 market = self._market_return(piece, all_slots)
-            for rows, tickers in blocks(piece.mask):
+            for rows, tickers in blocks(piece.mask, self.features.lags):
                 slots = all_slots[tickers]
                 bars = self._history(piece, rows, tickers, slots, market)
                 yield first + rows, tickers, bars
@@ -158,7 +158,7 @@ class FeatureStream:
     ) -> Float[np.ndarray, " time"]:
         """Mean log return of the members at each bar; NaN where none has one."""
         returns = np.full(panel.mask.shape, np.nan)
-        for rows, tickers in blocks(panel.mask):
+        for rows, tickers in blocks(panel.mask, self.features.lags):
             bars = self._history(panel, rows, tickers, slots[tickers], None)
             returns[np.ix_(rows, tickers)] = bars.log_return.T
         return mean_over_tickers(of_members(returns, panel.member))

@@ -3,8 +3,9 @@
 import numpy as np
 
 from forecasting.market.features.bars import Series
-from forecasting.market.features.feature import FLOOR, OHLC, Feature, log_ratio
+from forecasting.market.features.feature import OHLC, Feature, log_ratio
 from forecasting.market.features.history import History, Kept, Quantity
+from forecasting.market.features.surprises import FLOOR
 from forecasting.market.volatility import yang_zhang
 
 _SESSIONS: tuple[tuple[Kept, str, tuple[str, ...], str], ...] = (

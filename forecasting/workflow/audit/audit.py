@@ -39,6 +39,7 @@ from forecasting.forecaster.audit_stamp import (
 )
 from forecasting.forecaster.holdout import before
 from forecasting.forecaster.network_forecaster import NetworkForecaster
+from forecasting.forecaster.shipped import is_shipped
 from forecasting.market.panel import Panel
 from forecasting.training.results import track_results
 from forecasting.training.tracking import provenance
@@ -79,6 +80,8 @@ def audit(
 ) -> Audit:
     """Audit a model's whole pipeline, and stamp its folder and its MLflow run with the result.
 
+    The folder of a model that comes with the package keeps the stamp that it came with.
+
     Args:
         model: A trained model.
         prices: From before its test span into it; none of a sealed hold-out is looked at.
@@ -114,7 +117,8 @@ def audit(
         model.folder,
     )
     if model.folder is not None and not _keeps_stamp(model.folder, made):
-        files = write_stamp(model.folder, made.to_dict(), audit_text(made))
+        stamp = made.to_dict(), audit_text(made)
+        files = () if is_shipped(model.folder) else write_stamp(model.folder, *stamp)
         if track:
             failures = sum(finding.outcome is Outcome.FAILED for finding in made.findings)
             passed = made.outcome is Outcome.PASSED

@@ -18,7 +18,7 @@ from forecasting.evaluation.audit.truncation import carried_state, truncation
 from forecasting.evaluation.audit.warm_up import warm_up
 from forecasting.forecast.forecaster import Forecaster
 from forecasting.forecaster.network_forecaster import NetworkForecaster
-from forecasting.market.features import look_back
+from forecasting.market.features import feature_set, look_back
 from forecasting.market.panel import Panel
 from forecasting.workflow.audit.answers import (
     NETWORK_TOLERANCE,
@@ -119,7 +119,8 @@ class Structure:
         """Shorter histories before the last bar of the prices."""
         few = self.spans[1].panel.tickers
         panel = self.prices.select(few).at(slice(-_LONGEST_HISTORY, None))
-        least, most = self.needed + 1, len(panel.times) // 2
+        n_bars = len(panel.times)
+        least, most = self.needed + 1, max(n_bars // 2, min(self._remembered(panel), n_bars - 1))
         lengths = np.unique(np.geomspace(min(least, most), most, 8).astype(int)).tolist()
         width = width_stage(self.model, self.market)
         return warm_up([*feature_stages(self.model), width], panel, lengths)
@@ -132,6 +133,12 @@ class Structure:
             at = [stage.name for stage in before].index("network")
             before.insert(at, held_stage(self.model, panel))
         return panel_independence([*before, tested], panel)
+
+    def _remembered(self, panel: Panel) -> int:
+        """Last bars of a panel in which each ticker has all that its features look back on."""
+        lags = feature_set(self.model.corpus.features).lags
+        own = panel.mask[::-1].cumsum(axis=0)
+        return int((own >= np.minimum(lags, own[-1])).all(axis=1).argmax()) + 1
 
     def _until_network(self, asked: Forecaster) -> tuple[Stage, ...]:
         network = forecast_stage(asked, market=self.market, tolerance=NETWORK_TOLERANCE)

@@ -1,5 +1,8 @@
 """Log-HAR-t: its response against a loop, its regression against planted weights."""
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression
@@ -33,6 +36,25 @@ def test_predictors_are_ranges_where_there_are_ranges(prices: Panel, close_only:
     np.testing.assert_array_equal(ranges[:, 2], with_ranges.feature("log_range_22"))
     np.testing.assert_array_equal(squares[:, 3], without.feature("log_square_66"))
     np.testing.assert_array_equal(squares[:, 4], without.feature("log_volatility"))
+
+
+@dataclass(eq=False, kw_only=True)
+class SquareHarT(LogHarT):
+    name: str = "log-HAR-t on squares"
+    measure: ClassVar[str | None] = "log_square"
+
+
+def test_a_kind_can_name_its_own_predictors(prices: Panel) -> None:
+    sequences = make_sequences(prices)
+    rows = sequences.label_end.max(axis=1) < 400
+    squares = har_predictors(sequences, "log_square")
+    np.testing.assert_array_equal(squares[:, 1], sequences.feature("log_square_5"))
+    kind = SquareHarT.fit(sequences, rows)
+    x, y = squares[rows], future_log_variance(sequences, 0.94)[rows]
+    np.testing.assert_allclose(kind.weights, LinearRegression().fit(x, y).coef_)
+    assert not np.array_equal(
+        kind.laws(sequences).scale, LogHarT.fit(sequences, rows).laws(sequences).scale
+    )
 
 
 def test_scale_is_the_exponential_of_the_fitted_regression(prices: Panel) -> None:

@@ -88,7 +88,7 @@ def test_looking_changes_nothing(model, prices):
 
 def test_half_lives_are_those_of_the_parameters(model, seen, prices):
     """Once more by hand: the mean step over all bars of all tickers."""
-    sequences = make_sequences(prices)
+    sequences = make_sequences(prices, variant=model.corpus.features)
     network = model.network
     mixer = selective_layers(network)[0]
     steps = []
@@ -147,7 +147,7 @@ def regime_switches() -> Panel:
 
 def test_a_router_planted_on_volatility_follows_the_regime(model):
     prices = regime_switches()
-    sequences = make_sequences(prices)
+    sequences = make_sequences(prices, variant="close")
     corpus = model.corpus.model_copy(
         update={"features": "close", "feature_names": sequences.feature_names}
     )
@@ -186,7 +186,7 @@ def test_a_router_planted_on_volatility_follows_the_regime(model):
 
 
 def test_the_picks_are_those_that_the_routers_report(model, seen, prices):
-    sequences = make_sequences(prices)
+    sequences = make_sequences(prices, variant=model.corpus.features)
     with torch.inference_mode():
         picks = sum(
             model.network(torch.from_numpy(sequences.features[sequences.rows(k)])[None])[1].picks

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from forecasting.config import load_recipe
 from forecasting.errors import ConfigError, DataError
 from forecasting.market.features import feature_names, feature_set, look_back, resolve_variant
-from forecasting.market.features.catalogue import CATALOGUE, REQUIRED, VARIANTS
+from forecasting.market.features.catalogue import CATALOGUE, NAMED_SETS, REQUIRED, VARIANTS
 from forecasting.market.panel import COLUMNS, Panel
 
 OWN_CLOSE = (
@@ -28,6 +28,15 @@ def test_the_variants_never_change():
     assert {look_back(variant) for variant in VARIANTS} == {67}
 
 
+def test_the_echoes_never_change():
+    """Trained models name them by their groups."""
+    for kind in ("square", "range"):
+        echoes = [f"echo_{kind}_{season}_{h}" for season in ("year", "quarter") for h in (1, 3)]
+        assert feature_names(f"echo_{kind}") == (*REQUIRED, *echoes)
+        assert look_back(f"ohlcv+echo_{kind}") == 67  # as many rows as without
+    assert feature_set("close+echo_square").needs == ()
+
+
 def test_a_set_stands_in_the_order_of_the_catalogue_with_what_is_required():
     names = feature_names("momentum_252+return_1")
     assert names == ("return_1", "log_volatility", "log_gap", "momentum_252")
@@ -35,7 +44,7 @@ def test_a_set_stands_in_the_order_of_the_catalogue_with_what_is_required():
     assert set(REQUIRED) <= set(feature_names("rank_beta"))
 
 
-@given(st.lists(st.sampled_from([*VARIANTS, *CATALOGUE]), min_size=1, max_size=12))
+@given(st.lists(st.sampled_from([*NAMED_SETS, *CATALOGUE]), min_size=1, max_size=12))
 def test_a_set_has_one_text_whatever_the_order(names):
     chosen, turned = feature_set("+".join(names)), feature_set("+".join(names[::-1]))
     assert chosen == turned
@@ -52,6 +61,9 @@ def test_a_set_has_one_text_whatever_the_order(names):
         ("momentum_63+ohlcv+return_1", "ohlcv+momentum_63"),
         ("+".join(feature_names("close")), "close"),
         ("return_1", "return_1+log_volatility+log_gap"),
+        ("beta_66+echo_range+close+echo_square", "close+echo_square+echo_range+beta_66"),
+        ("+".join(feature_names("ohlcv+echo_range")), "ohlcv+echo_range"),
+        ("echo_square_year_1+close", "close+echo_square_year_1"),
     ],
 )
 def test_the_text_is_the_shortest(written, text):
@@ -63,7 +75,7 @@ def test_the_text_is_the_shortest(written, text):
     [
         ("momentum_250", "no feature 'momentum_250': did you mean 'momentum_252'"),
         ("ohclv+beta_66", "did you mean 'ohlcv'"),
-        ("tea", "no feature 'tea': Expected close, ohlc, ohlcv or names that `forecasting feat"),
+        ("tea", "no feature 'tea': Expected close, ohlc, ohlcv, echo_square, echo_range or na"),
         ("", "no feature ''"),
     ],
 )
@@ -73,12 +85,27 @@ def test_an_unknown_name_is_one_line_with_the_nearest(text, reason):
     assert "\n" not in str(caught.value)
 
 
-def test_variant_follows_the_columns(prices, close_only):
-    assert resolve_variant(prices, "auto") == "ohlcv"
-    assert resolve_variant(close_only, "auto") == "close"
+def test_auto_is_the_richest_that_the_columns_allow(prices, close_only):
+    echoes = "+echo_square+echo_range"
+    assert resolve_variant(prices, "auto") == "ohlcv" + echoes
+    assert resolve_variant(close_only, "auto") == "close+echo_square"
     silent = prices.values.copy()
     silent[:, 2, COLUMNS.index("volume")] = 0.0
-    assert resolve_variant(replace(prices, values=silent), "auto") == "ohlc"
+    assert resolve_variant(replace(prices, values=silent), "auto") == "ohlc" + echoes
+
+
+@pytest.mark.parametrize("interval", ["1h", "1wk"])
+def test_auto_has_echoes_of_daily_bars_alone(prices, interval):
+    """251 bars are no year of them; who names an echo has it."""
+    other = replace(prices, interval=interval)
+    assert resolve_variant(other, "auto") == "ohlcv"
+    assert resolve_variant(other, "ohlcv+echo_square") == "ohlcv+echo_square"
+
+
+@pytest.mark.parametrize("source", ["prices", "close_only"])
+def test_what_auto_chooses_is_a_text(source, request):
+    chosen = resolve_variant(request.getfixturevalue(source), "auto")
+    assert feature_set(chosen).text == chosen
 
 
 def test_resolving_gives_the_text(prices):

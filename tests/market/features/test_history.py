@@ -5,7 +5,8 @@ from conftest import make_frames
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecasting.market.features.history import sliding_sum, ticker_bars
+from forecasting.market.features.history import ticker_bars
+from forecasting.market.features.sliding import sliding_sum
 from forecasting.market.panel import Panel
 
 

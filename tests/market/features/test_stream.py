@@ -15,7 +15,6 @@ from forecasting.errors import DataError
 from forecasting.market.features import (
     compute_features,
     feature_set,
-    look_back,
     pieces,
     stream,
 )
@@ -126,7 +125,7 @@ def test_its_size_does_not_grow(full, variant):
     before = [getattr(stream, name).nbytes for name in arrays]
     stream.advance(cut(full, 100))
     assert [getattr(stream, name).nbytes for name in arrays] == before
-    assert stream.tail.shape == (4, len(feature_set(variant).kept), look_back(variant))
+    assert stream.tail.shape == (4, len(feature_set(variant).kept), feature_set(variant).lags)
 
 
 @pytest.mark.parametrize("variant", ["close", "ohlc", "ohlcv"])

@@ -1,7 +1,7 @@
 """Every feature of the catalogue once more: one value at a time, straight from its formula."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 
 import numpy as np
@@ -167,15 +167,45 @@ def residual_variance(x: Ticker, t: int) -> float:
     return math.log(variance(left, 66) / x.s[t] ** 2 + FLOOR)
 
 
+def echo(of: Twin, lags: tuple[int, ...], h: int) -> Twin:
+    def surprise(x: Ticker, j: int) -> float:
+        before = [of(x, i) for i in range(j - 22, j)] if j >= 22 else [math.nan]
+        usual = mean(before)
+        return math.log(of(x, j) / usual + FLOOR) if usual > 1e-12 else math.nan
+
+    def event(x: Ticker, e: int) -> float:
+        around = [surprise(x, j) for j in range(e - h, e + h + 1)]
+        return math.nan if any(math.isnan(u) for u in around) else max(around)
+
+    def known(x: Ticker, bars: Iterable[int]) -> list[float]:
+        return [m for m in (event(x, e) for e in bars) if not math.isnan(m)]
+
+    def twin(x: Ticker, t: int) -> float:
+        heard = known(x, (t + 1 - lag for lag in lags))
+        usual = known(x, range(t - h - 251, t - h + 1))
+        return mean(heard) - mean(usual) if heard and usual else 0 * of(x, t)
+
+    return twin
+
+
+def square(x: Ticker, t: int) -> float:
+    return x.r[t] ** 2
+
+
+def range_variance(x: Ticker, t: int) -> float:
+    return x.range(t) + x.o[t] ** 2
+
+
 HAR = (1, 5, 22, 66)
+ECHOES = {"year": (251, 503), "quarter": (63, 126, 188)}
 
 OWN: dict[str, Twin] = {
     "return_1": lambda x, t: math.asinh(x.r[t] / x.s[t - 1]),
     **{f"return_{n}": trailing("r", n) for n in (5, 22, 66)},
     "log_volatility": lambda x, t: math.log(x.s[t]),
     "log_gap": lambda x, t: math.log(x.days[t]),
-    **{f"log_square_{n}": ratio(lambda x, i: x.r[i] ** 2, n) for n in HAR},
-    **{f"log_range_{n}": ratio(lambda x, i: x.range(i) + x.o[i] ** 2, n) for n in HAR},
+    **{f"log_square_{n}": ratio(square, n) for n in HAR},
+    **{f"log_range_{n}": ratio(range_variance, n) for n in HAR},
     "overnight": lambda x, t: math.asinh(x.o[t] / x.s[t - 1]),
     "volume_surprise": surprise("volume"),
     **{f"log_parkinson_{n}": ratio(Ticker.range, n) for n in HAR},
@@ -202,6 +232,12 @@ OWN: dict[str, Twin] = {
     **{f"beta_{n}": lambda x, t, n=n: math.asinh(slope(x, t, n)) for n in (66, 252)},
     **{f"idiosyncratic_{n}": idiosyncratic(n) for n in (1, 22)},
     "log_idiosyncratic_66": residual_variance,
+    **{
+        f"echo_{kind}_{season}_{h}": echo(of, lags, h)
+        for kind, of in (("square", square), ("range", range_variance))
+        for season, lags in ECHOES.items()
+        for h in (1, 3)
+    },
 }
 
 MEANS = {

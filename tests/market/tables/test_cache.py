@@ -12,6 +12,7 @@ import pytest
 from forecasting import paths
 from forecasting.errors import DataError
 from forecasting.market import sequences
+from forecasting.market.features import feature_names, resolve_variant
 from forecasting.market.panel import Panel
 from forecasting.market.tables.cache import KEPT, cached_table
 from forecasting.market.tables.files import MANIFEST, MappedTable
@@ -97,7 +98,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(prices):
 
 
 def test_the_size_of_the_features_decides(prices: Panel, monkeypatch: pytest.MonkeyPatch):
-    size = 4 * int(prices.mask.sum()) * 20
+    size = 4 * int(prices.mask.sum()) * len(feature_names(resolve_variant(prices, "auto")))
     monkeypatch.setattr(sequences, "MAPPED_BYTES", size)
     assert not isinstance(sequences.make_sequences(prices).table, MappedTable)
     monkeypatch.setattr(sequences, "MAPPED_BYTES", size - 1)

@@ -1,0 +1,175 @@
+"""Judge trained models beside the baselines: the same cells, tests and looks as `compare`'s."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.progress import Progress
+
+from benchmarks.skill_training import Models
+from forecasting.evaluation.baselines.baseline import Baseline
+from forecasting.evaluation.baselines.registry import BASELINES, forecast_baselines
+from forecasting.evaluation.calibration.calibrate import calibrate
+from forecasting.evaluation.calibration.coverage import coverage_by_date, coverage_by_year
+from forecasting.evaluation.scores.cells import Cells, common_cells
+from forecasting.evaluation.tables import conformal_cells
+from forecasting.forecast.forecast import Forecast
+from forecasting.forecast.mixture import Mixture
+from forecasting.forecaster.network_forecaster import NetworkForecaster
+from forecasting.market.panel import Panel, start_of
+from forecasting.market.sequences import make_sequences
+from forecasting.training.trial_ledger import trials
+from forecasting.workflow.comparison import gain_table
+from forecasting.workflow.comparison_looks import count_comparison
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What was measured of the networks of a part; the first recipe is the reference.
+
+    Attributes:
+        cells: The common cells of each horizon.
+        members: Recipe to the names of its trainings in the cells.
+        ensembles: Recipe to the name of its trainings' joint forecast in the cells.
+        baselines: Names of the baselines in the cells.
+        gains: Gains and tests of recipes and baselines, as `Comparison.gains`.
+        coverage: Of the reference's 90 % band after calibration, mean over seeds, one row a
+            horizon and calendar year (0 for the whole span): horizon, year, coverage.
+        looks: How often the bench has looked at bars of the test span so far, this look included.
+    """
+
+    cells: list[Cells]
+    members: dict[str, list[str]]
+    ensembles: dict[str, str]
+    baselines: list[str]
+    gains: pd.DataFrame
+    coverage: pd.DataFrame
+    looks: int
+
+
+@contextmanager
+def steps(total: int) -> Iterator[Say]:
+    """A progress bar on stderr; call it with a few words before each step."""
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=total)
+
+        def say(words: str) -> None:
+            bar.update(task, description=words, advance=1)
+
+        yield say
+
+
+def judge(
+    models: Models,
+    seeds: Sequence[int],
+    prices: Panel,
+    parent: str,
+    *,
+    tickers: Sequence[str] | None = None,
+    kinds: Sequence[type[Baseline]] = BASELINES,
+) -> Judged:
+    """Score models and baselines from the models' first unseen bar on.
+
+    Args:
+        models: Recipe to its models, one a seed; the first is the reference.
+        seeds: Theirs.
+        prices: Of training, validation and test; the baselines are fitted on all their tickers.
+        parent: MLflow run that the looks are counted below.
+        tickers: Score only these.
+        kinds: Which baselines.
+    """
+    reference = next(iter(models))
+    first = models[reference][0]
+    start = np.datetime64(first.corpus.test_start, "ns")
+    total = sum(map(len, models.values())) + len(kinds) + 1
+    with steps(total) as say, count_comparison(models, seeds, prices, parent):
+        whole = forecast_networks(models, seeds, prices, say)
+        baselines = fit_baselines(first, prices, start, kinds, say)
+        say("scores and tests")
+        single = {name: [f.between(start) for f in made] for name, made in whole.items()}
+        joint = {name: ensemble(name, made) for name, made in single.items() if len(made) > 1}
+        answers = [*(f for made in single.values() for f in made), *baselines, *joint.values()]
+        span = prices.between(start)
+        cells, _ = common_cells(span, answers, tickers)
+        members = {name: [each.name for each in made] for name, made in single.items()}
+        names = [each.name for each in baselines]
+        return Judged(
+            cells=cells,
+            members=members,
+            ensembles={name: each.name for name, each in joint.items()},
+            baselines=names,
+            gains=gain_table(cells, members | {name: [name] for name in names}),
+            coverage=_calibrated_coverage(whole[reference], prices, cells, start, span.times),
+            looks=trials(prices, start).looks,
+        )
+
+
+def forecast_networks(
+    models: Models, seeds: Sequence[int], prices: Panel, say: Say
+) -> dict[str, list[Forecast]]:
+    """Forecasts of every model from its first validation bar on, named after recipe and seed."""
+    forecasts: dict[str, list[Forecast]] = {name: [] for name in models}
+    for name, trained in models.items():
+        for seed, model in zip(seeds, trained, strict=True):
+            say(f"{name}, seed {seed}")
+            made = model.forecast(prices).between(np.datetime64(model.corpus.validation_start))
+            forecasts[name].append(replace(made, name=f"{name}, seed {seed}"))
+    return forecasts
+
+
+def fit_baselines(
+    model: NetworkForecaster,
+    prices: Panel,
+    start: np.datetime64,
+    kinds: Sequence[type[Baseline]],
+    say: Say,
+    tickers: Sequence[str] | None = None,
+) -> list[Forecast]:
+    """Forecasts of baselines from `start` on, fitted on labels known before it.
+
+    Args:
+        model: Decides horizons and features, those of a close added.
+        prices: All bars.
+        start: First origin that is forecast.
+        kinds: Which baselines.
+        say: Called before each of them.
+        tickers: Fit on these only; the others are their market.
+    """
+    decay = model.files.recipe.data.volatility_decay
+    sequences = make_sequences(
+        prices, variant=f"{model.corpus.features}+close", horizons=model.horizons, decay=decay
+    )
+    rows = sequences.label_end.max(axis=1) < start_of(prices.times, start)
+    if tickers is not None:
+        rows &= np.isin(prices.tickers, tickers)[sequences.ticker]
+    return forecast_baselines(sequences, rows, start, decay=decay, progress=say, kinds=kinds)
+
+
+def ensemble(name: str, forecasts: Sequence[Forecast]) -> Forecast:
+    """The joint forecast of a recipe's seeds."""
+    joint = Mixture(tuple(each.law for each in forecasts))
+    return replace(forecasts[0], name=f"{name} ensemble of {len(forecasts)}", law=joint)
+
+
+def _calibrated_coverage(
+    forecasts: Sequence[Forecast],
+    prices: Panel,
+    cells: list[Cells],
+    start: np.datetime64,
+    times: np.ndarray,
+) -> pd.DataFrame:
+    """As `Judged.coverage`; the bands have followed the outcomes since the validation span."""
+    rows = []
+    for forecast in forecasts:
+        calibrated = calibrate(forecast, prices).between(start)
+        for part in conformal_cells(cells, forecast.name, calibrated):
+            years = coverage_by_year(part, calibrated.name, times)
+            whole = coverage_by_date(part, calibrated.name, times).mean()
+            for year, coverage in [(0, whole), *years.items()]:
+                rows.append({"horizon": part.horizon, "year": year, "coverage": coverage})
+    return pd.DataFrame(rows).groupby(["horizon", "year"], as_index=False).mean()

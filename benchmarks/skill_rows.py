@@ -1,0 +1,162 @@
+"""Rows of the results table: gains, tests, CRPS skill and coverage, with the floors of each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.outcome import Row
+from benchmarks.skill_judging import Judged
+from benchmarks.skill_setting import MEMORYLESS, TWIN
+from forecasting.evaluation.baselines import EwmaT
+from forecasting.evaluation.scores.cells import Cells
+from forecasting.workflow.comparison import ensemble_table
+
+LEVEL, SLACK = 90.0, 2.0
+"""Coverage to be reached, in %, and by how many points a horizon or year may miss it."""
+BEATS, NOT_BETTER = 2.0, 1.0
+"""t that a gain has to reach; t that the twin's advantage must not exceed."""
+
+
+@dataclass(frozen=True)
+class Floors:
+    """What the reference has to reach.
+
+    Attributes:
+        gain: Mean gain over EWMA-t of single models at one bar ahead, nats.
+        crps_skill: Against EWMA-t at one bar ahead, %.
+        beaten: Horizon to the rivals that it has to beat.
+        twin: Name of the GRU twin.
+        not_worse: Horizons at which the twin must not be better.
+        coverage: Whether the coverage of each horizon and year is judged.
+    """
+
+    gain: float | None = None
+    crps_skill: float | None = None
+    beaten: Mapping[int, Sequence[str]] = field(default_factory=dict)
+    twin: str = TWIN
+    not_worse: Sequence[int] = ()
+    coverage: bool = False
+
+
+DAILY = Floors(
+    gain=0.040,
+    crps_skill=1.8,
+    beaten={
+        1: ("log-HAR-t", "linear-t", "GJR-GARCH-t", "boosted-trees-t", MEMORYLESS),
+        5: ("log-HAR-t", "GJR-GARCH-t"),
+        21: ("log-HAR-t", "GJR-GARCH-t"),
+    },
+    not_worse=(1,),
+    coverage=True,
+)
+"""The table of daily bars of US stocks."""
+
+
+def judged_rows(part: str, judged: Judged, floors: Floors) -> list[Row]:
+    """All rows of a part."""
+    reference = next(iter(judged.members))
+    return [
+        *gain_rows(part, judged.gains, reference, floors),
+        *rival_rows(part, judged.gains, reference, floors),
+        *_ensemble_rows(part, judged),
+        *crps_rows(part, judged.cells, judged.members, floors),
+        *_coverage_rows(part, judged, reference, floors),
+        Row(part, "test openings", judged.looks, "looks", "counted in this bench's own ledger"),
+    ]
+
+
+def gain_rows(part: str, gains: pd.DataFrame, reference: str, floors: Floors) -> list[Row]:
+    """Mean gain over EWMA-t of single models and of baselines, in nats.
+
+    Args:
+        part: Name of the part.
+        gains: As `Comparison.gains`.
+        reference: Whose floor it is.
+        floors: All floors.
+    """
+    rows = []
+    for row in gains.to_dict(orient="records"):
+        name, horizon, gain = str(row["forecaster"]), int(row["horizon"]), float(row["gain"])
+        if name == EwmaT.name:
+            continue
+        floor = floors.gain if horizon == 1 and name == reference else None
+        spread = f", seeds {row['spread']:.4f}" if row["spread"] == row["spread"] else ""
+        said = f"over EWMA-t: t {row['t']:+.1f}{spread}, {row['verdict']}"
+        case = case_of(part, horizon, name)
+        rows.append(Row(case, "gain", gain, "nats", said, floor, "larger"))
+    return rows
+
+
+def rival_rows(part: str, gains: pd.DataFrame, reference: str, floors: Floors) -> list[Row]:
+    """Diebold-Mariano t of the reference against each rival, and of the twin's advantage."""
+    rows = []
+    for row in gains[gains["forecaster"] != reference].to_dict(orient="records"):
+        rival, horizon = str(row["forecaster"]), int(row["horizon"])
+        t, gain = float(row["reference_t"]), float(row["reference_gain"])
+        case = case_of(part, horizon, reference)
+        floor = BEATS if rival in floors.beaten.get(horizon, ()) else None
+        said = f"gain {-gain:+.4f}, Diebold-Mariano"
+        rows.append(Row(case, f"t over {rival}", -t, "", said, floor, "larger"))
+        if rival == floors.twin:
+            floor = NOT_BETTER if horizon in floors.not_worse else None
+            said = f"advantage {gain:+.4f} of {rival}"
+            rows.append(Row(case, "t of the twin", t, "", said, floor))
+    return rows
+
+
+def _ensemble_rows(part: str, judged: Judged) -> list[Row]:
+    """Gain over EWMA-t of the seeds' joint forecasts."""
+    table = ensemble_table(judged.cells, judged.members, judged.ensembles)
+    return [
+        Row(
+            case_of(part, row["horizon"], row["forecaster"]),
+            "gain",
+            row["gain"],
+            "nats",
+            f"over EWMA-t: t {row['t']:+.1f}, {row['over_single']:+.4f} over the single ones",
+        )
+        for row in table.to_dict(orient="records")
+    ]
+
+
+def crps_rows(
+    part: str, cells: Sequence[Cells], members: Mapping[str, Sequence[str]], floors: Floors
+) -> list[Row]:
+    """CRPS skill against EWMA-t, mean over seeds; the floor is that of the first recipe."""
+    reference, rows = next(iter(members)), []
+    for at in cells:
+        base = at.date_means(EwmaT.name, "crps").mean()
+        for name, trainings in members.items():
+            each = [100 * (1 - at.date_means(one, "crps").mean() / base) for one in trainings]
+            spread = f", seeds {np.std(each, ddof=1):.2f}" if len(each) > 1 else ""
+            said = f"against EWMA-t{spread}"
+            floor = floors.crps_skill if at.horizon == 1 and name == reference else None
+            case = case_of(part, at.horizon, name)
+            rows.append(Row(case, "CRPS skill", float(np.mean(each)), "%", said, floor, "larger"))
+    return rows
+
+
+def _coverage_rows(part: str, judged: Judged, reference: str, floors: Floors) -> list[Row]:
+    """How far the calibrated 90 % band is from 90 %, over all and in each year."""
+    rows = []
+    for row in judged.coverage.to_dict(orient="records"):
+        percent = 100 * float(row["coverage"])
+        year = f"{row['year']:.0f}" if row["year"] else "whole span"
+        rows.append(
+            Row(
+                case_of(part, int(row["horizon"]), reference),
+                f"coverage off, {year}",
+                abs(percent - LEVEL),
+                "points",
+                f"{percent:.1f} % in the calibrated 90 % band",
+                SLACK if floors.coverage else None,
+            )
+        )
+    return rows
+
+
+def case_of(part: str, horizon: int, name: str) -> str:
+    """What a row is about."""
+    return f"{part} h{horizon} {name}"

@@ -1,0 +1,79 @@
+"""What every part of the skill bench shares: prices, dates, recipes of equal training."""
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from benchmarks.outcome import Row
+from forecasting import paths
+from forecasting.config import Recipe, load_recipe
+from forecasting.market.panel import Panel
+from forecasting.market.sources import load_prices
+
+REFERENCE, TWIN, MEMORYLESS = "jamba-small", "gru-small", "memoryless-small"
+RECIPES = (
+    *(REFERENCE, TWIN, MEMORYLESS),
+    *("mamba-small", "mamba2-small", "transformer-small", "megalodon-small"),
+)
+"""The one that is judged first, then its twins of equal parameters."""
+
+US40, US190 = "us40_ohlcv_1999_2021.parquet", "us190_ohlcv_1999_2021.parquet"
+HOURLY, FACTORS = "us6_hourly_1998_2021.parquet", "us_lean_factor_files.csv.gz"
+DAILY_DATES = ("2015-01-01", "2017-01-01")
+"""First day of the validation span and of the test span."""
+SAMPLE_DATES = ("2010-01-01", "2013-01-01")
+
+_QUICK = {"max_steps": 24, "validate_every": 12, "warmup_steps": 4}
+_NO_RESULT = "SMOKE RUN, NO RESULT: "
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How a bench is run.
+
+    Attributes:
+        seeds: Every network is trained with each of them.
+        processes: Trainings at once, each on one thread.
+        quick: A smoke run: trainings of a few steps, whose rows are no result.
+    """
+
+    seeds: tuple[int, ...]
+    processes: int = 2
+    quick: bool = False
+
+    def folder(self, part: str) -> Path:
+        """Where the models of a part lie."""
+        return paths.runs() / part
+
+    def recipe(self, name: str, dates: tuple[str, str]) -> Recipe:
+        """A shipped recipe, cut at these dates, with the reference's data and training sections.
+
+        Args:
+            name: Name of the recipe.
+            dates: First day of validation and of test.
+        """
+        reference = load_recipe(REFERENCE)
+        cut = {"validation_start": dates[0], "test_start": dates[1], "holdout": None}
+        same = {"data": reference.data.model_copy(update=cut), "training": reference.training}
+        return self.shortened(load_recipe(name).model_copy(update=same))
+
+    def shortened(self, recipe: Recipe) -> Recipe:
+        """The recipe itself, or with a few steps for a smoke run."""
+        if not self.quick:
+            return recipe
+        return recipe.model_copy(update={"training": recipe.training.model_copy(update=_QUICK)})
+
+    def marked(self, row: Row) -> Row:
+        """The row itself; of a smoke run without a floor, and saying so."""
+        return replace(row, floor=None, peer=f"{_NO_RESULT}{row.peer}") if self.quick else row
+
+
+def bench_file(name: str) -> Path:
+    """A file of $FORECASTING_BENCH_DATA, else of the folder `shared` beside the repository."""
+    beside = paths.PACKAGE.parents[1] / "shared" / "data" / "bench"
+    return Path(os.environ.get("FORECASTING_BENCH_DATA", beside)) / name
+
+
+def bench_prices(name: str) -> Panel:
+    """All tickers of a file of the bench data; blank prices stay masked."""
+    return load_prices(str(bench_file(name)), missing="mask")
