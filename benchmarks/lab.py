@@ -19,7 +19,6 @@ import sys
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Any
 
 # Each training has one thread; it has to be said before torch is loaded, here and in the workers.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -36,9 +35,8 @@ from forecasting.config import load_recipe
 from forecasting.evaluation.comparison.diebold_mariano import diebold_mariano
 from forecasting.forecast.student_t import StudentT
 from forecasting.forecaster.network_forecaster import network_law
-from forecasting.training.distillation import fit_with_teachers
+from forecasting.training.distillation import fit_recipe
 from forecasting.training.examples import prepare, starting_laws
-from forecasting.training.fit import fit
 
 SPANS = (("2012-01-01", "2013-12-31"), (DAILY_DATES[0], "2016-12-30"))
 """First and last day of each validation span; the last one is that of the skill bench."""
@@ -114,17 +112,9 @@ def losses(name: str, settings: tuple[str, ...], data: str, span: tuple[str, str
     examples = prepare(recipe, prices)
     sequences, split = examples.sequences, examples.split
     with tempfile.TemporaryDirectory() as folder:
-        how: dict[str, Any] = {
-            "checkpoints": Path(folder) / "c",
-            "progress": False,
-            "resume": False,
-        }
-        if recipe.training.distillation is None:
-            fitted = fit(recipe, sequences, split, **how)
-        else:
-            fitted = fit_with_teachers(
-                recipe, sequences, split, report=lambda metrics, step: None, **how
-            )
+        fitted = fit_recipe(
+            recipe, sequences, split, checkpoints=Path(folder) / "checkpoints", progress=False
+        )
     law = network_law(fitted.network, sequences)
     start = [np.array(values) for values in zip(*starting_laws(sequences, split), strict=True)]
     base = StudentT(np.zeros(len(start[0])), *start)

@@ -26,26 +26,29 @@ from forecasting.forecaster.network_forecaster import network_law
 from forecasting.market.sequences import Sequences
 from forecasting.market.splits import Split
 from forecasting.training.callbacks import Metrics
+from forecasting.training.examples import Pretrained
 from forecasting.training.fit import Fit, fit
 
 
-def fit_with_teachers(
+def fit_recipe(
     recipe: Recipe,
     sequences: Sequences,
     split: Split,
     *,
     checkpoints: Path,
-    resume: bool,
-    report: Callable[[Metrics, int], None],
-    progress: bool,
+    start: Pretrained | None = None,
+    resume: bool = False,
+    report: Callable[[Metrics, int], None] = lambda metrics, step: None,
+    progress: bool = True,
 ) -> Fit:
-    """Fit a recipe's teachers one after the other, and the network on their mean.
+    """Fit a recipe's network; where it has teachers, these one after the other before it.
 
     Args:
-        recipe: With `training.distillation`.
+        recipe: With or without `training.distillation`.
         sequences: Features and targets.
         split: Purged training and validation rows.
-        checkpoints: Folder for resumable checkpoints, one below it for each network.
+        checkpoints: Folder for resumable checkpoints, with teachers one below it for each network.
+        start: Model to start from; not with teachers.
         resume: Continue from `checkpoints` if there are any.
         report: Called with each epoch's metrics and the optimiser step; those of the teachers begin
             with `teacher_<number>_`.
@@ -54,23 +57,23 @@ def fit_with_teachers(
     Raises:
         ConfigError, DataError, ModelFileError: As `fit`.
     """
-    *teachers, student = networks_to_fit(recipe).items()
+    *teachers, (folder, last) = networks_to_fit(recipe).items()
     settings: dict[str, Any] = {"resume": resume, "progress": progress}
     laws, scores = [], []
-    for folder, teacher in teachers:
+    for name, teacher in teachers:
 
-        def report_one(metrics: Metrics, step: int, prefix: str = folder) -> None:
-            report({f"{prefix}_{name}": value for name, value in metrics.items()}, step)
+        def report_one(metrics: Metrics, step: int, prefix: str = name) -> None:
+            report({f"{prefix}_{key}": value for key, value in metrics.items()}, step)
 
-        settings["checkpoints"] = checkpoints / folder
+        settings["checkpoints"] = checkpoints / name
         fitted = fit(teacher, sequences, split, report=report_one, **settings)
         law = network_law(fitted.network, sequences)
         assert isinstance(law, StudentT)
         laws.append(law)
         scores.append(fitted.best_nll)
-    folder, taught = student
-    settings["checkpoints"] = checkpoints / folder
-    fitted = fit(taught, sequences, split, teaching=mean_law(laws), report=report, **settings)
+    settings |= {"checkpoints": checkpoints / folder, "report": report, "start": start}
+    teaching = mean_law(laws) if laws else None
+    fitted = fit(last, sequences, split, teaching=teaching, **settings)
     return replace(fitted, teacher_nll=tuple(scores))
 
 

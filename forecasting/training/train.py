@@ -27,7 +27,7 @@ from forecasting.training.checkpoints import (
     interrupted_run,
     require_free,
 )
-from forecasting.training.distillation import fit_with_teachers, networks_to_fit
+from forecasting.training.distillation import fit_recipe, networks_to_fit
 from forecasting.training.environment import environment
 from forecasting.training.examples import (
     Examples,
@@ -36,7 +36,7 @@ from forecasting.training.examples import (
     prepare,
     start_from,
 )
-from forecasting.training.fit import Fit, fit
+from forecasting.training.fit import Fit
 from forecasting.training.tracking import Run, open_run, provenance
 
 TWIN_RECIPE = "gru-twin"
@@ -186,18 +186,18 @@ def _train_one(
     if resume and (folder / WEIGHTS).is_file():
         return
     started = time.perf_counter()
-    settings: dict[str, Any] = {
-        "checkpoints": folder / CHECKPOINTS,
-        "resume": resume,
-        "report": lambda metrics, step: run.log_metrics(
+    fitted = fit_recipe(
+        recipe,
+        examples.sequences,
+        examples.split,
+        checkpoints=folder / CHECKPOINTS,
+        start=start,
+        resume=resume,
+        report=lambda metrics, step: run.log_metrics(
             {prefix + name: value for name, value in metrics.items()}, step
         ),
-        "progress": progress,
-    }
-    if recipe.training.distillation is None:
-        fitted = fit(recipe, examples.sequences, examples.split, start=start, **settings)
-    else:
-        fitted = fit_with_teachers(recipe, examples.sequences, examples.split, **settings)
+        progress=progress,
+    )
     metrics = _metrics(recipe, fitted, run, time.perf_counter() - started)
     if start is not None:
         metrics["zero_shot_validation_nll"] = fitted.start_nll

@@ -8,8 +8,8 @@ from forecasting.errors import ConfigError, ModelFileError
 from forecasting.forecaster.network_forecaster import NetworkForecaster
 from forecasting.market.panel import Panel
 from forecasting.nn.adapters import Tune
+from forecasting.training.distillation import fit_recipe
 from forecasting.training.examples import Pretrained, prepare, start_from
-from forecasting.training.fit import fit
 from forecasting.training.past_runs import PastRun, known_run
 
 
@@ -30,7 +30,7 @@ def train_again(
     recipe = model.files.recipe
     start = _start(past, model, place / "start")
     examples = prepare(recipe, prices, start)
-    fitted = fit(
+    fitted = fit_recipe(
         recipe,
         examples.sequences,
         examples.split,

@@ -17,7 +17,7 @@ from forecasting.nn.student_t_head import StudentT as NetworkLaw
 from forecasting.nn.student_t_head import student_t_divergence
 from forecasting.training import distillation
 from forecasting.training.default_recipe import gentler
-from forecasting.training.distillation import fit_with_teachers, mean_law, networks_to_fit
+from forecasting.training.distillation import fit_recipe, mean_law, networks_to_fit
 from forecasting.training.examples import prepare, start_from
 from forecasting.training.fit import fit, starting_network
 from forecasting.training.module import NetworkModule, divergence_sums
@@ -191,7 +191,7 @@ def test_a_recipe_without_teachers_reads_as_it_always_did(recipe):
 
 def test_fitting_with_teachers_needs_no_folder_of_its_own(taught, examples, tmp_path):
     reports = []
-    fitted = fit_with_teachers(
+    fitted = fit_recipe(
         taught,
         examples.sequences,
         examples.split,

@@ -300,7 +300,7 @@ def never_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     def fit(*arguments, **options):
         raise AssertionError("training began")
 
-    monkeypatch.setattr(train_module, "fit", fit)
+    monkeypatch.setattr(train_module, "fit_recipe", fit)
 
 
 @pytest.mark.parametrize(

@@ -175,7 +175,7 @@ def never_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     def fit(*arguments, **options):
         raise AssertionError("training began")
 
-    monkeypatch.setattr(train_module, "fit", fit)
+    monkeypatch.setattr(train_module, "fit_recipe", fit)
 
 
 def test_a_folder_with_a_model_is_not_overwritten_unasked(never_fit, trained, recipe, market):

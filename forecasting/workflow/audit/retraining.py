@@ -9,8 +9,8 @@ from forecasting.forecaster.model_folder import ModelFiles
 from forecasting.forecaster.network_forecaster import NetworkForecaster
 from forecasting.market.features import feature_set
 from forecasting.market.panel import Panel
+from forecasting.training.distillation import fit_recipe
 from forecasting.training.examples import prepare
-from forecasting.training.fit import fit
 
 VALIDATION_START, TEST_START = 0.4, 0.5
 """Shares of a simulated market's bars."""
@@ -34,7 +34,7 @@ class Retraining:
         recipe = self.recipe(market, seed)
         examples = prepare(recipe, market)
         with TemporaryDirectory() as place:
-            fitted = fit(
+            fitted = fit_recipe(
                 recipe,
                 examples.sequences,
                 examples.split,
@@ -46,6 +46,8 @@ class Retraining:
     def recipe(self, market: Panel, seed: int) -> Recipe:
         """The recipe to train with."""
         own = self.model.files.recipe
+        taught = own.training.distillation
+        one_teacher = taught and taught.model_copy(update={"teachers": 1})
         training = own.training.model_copy(
             update={
                 "context_length": min(own.training.context_length, _CONTEXT),
@@ -54,6 +56,7 @@ class Retraining:
                 "validate_every": _VALIDATE,
                 "warmup_steps": self.steps // 6,
                 "seed": seed,
+                "distillation": one_teacher,
             }
         )
         data = own.data.model_copy(

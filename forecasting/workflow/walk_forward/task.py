@@ -37,8 +37,8 @@ from forecasting.market.sequences import Sequences, make_sequences
 from forecasting.market.splits import Split
 from forecasting.training.card import model_card
 from forecasting.training.checkpoints import CHECKPOINTS
+from forecasting.training.distillation import fit_recipe
 from forecasting.training.examples import starting_laws
-from forecasting.training.fit import fit
 from forecasting.training.tracking import provenance
 
 BASELINE_FOLDER = "baselines"
@@ -168,7 +168,7 @@ def _fit_network(
     dates = task.fold.dates(prices.times)
     corpus = describe_corpus(known, dates)
     try:
-        fitted = fit(recipe, known, split, checkpoints=folder / CHECKPOINTS, progress=False)
+        fitted = fit_recipe(recipe, known, split, checkpoints=folder / CHECKPOINTS, progress=False)
     finally:
         shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
     numbers: dict[str, float] = {
