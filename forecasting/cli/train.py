@@ -163,7 +163,7 @@ def _print_result(model: "NetworkForecaster") -> None:
         )
         scores = {
             "EWMA-t": metrics["baseline_validation_nll"],
-            f"{parent.name} zero-shot": metrics["zero_shot_validation_nll"],
+            f"{parent.name} as it came": metrics["zero_shot_validation_nll"],
             "fine-tuned": metrics["validation_nll"],
         }
         told = ", ".join(f"{name} {nll:.4f}" for name, nll in scores.items())

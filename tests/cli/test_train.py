@@ -48,7 +48,7 @@ def test_a_model_learns_on_from_another(
     assert told.out.startswith("jamba-tiny-tuned: 2 tickers")
     words = " ".join(told.out.split())
     assert "validation gain over jamba-tiny, where it starts" in words
-    assert "jamba-tiny zero-shot " in words
+    assert "jamba-tiny as it came " in words
     assert "\nLearnt on gently: learning rate 0.000667, at most 3 steps; " in told.err
     assert note in words
 
