@@ -11,11 +11,10 @@ from forecasting.market.panel import Panel
 from forecasting.market.sources import load_prices
 
 REFERENCE, TWIN, MEMORYLESS = "jamba-small", "gru-small", "memoryless-small"
-RECIPES = (
-    *(REFERENCE, TWIN, MEMORYLESS),
-    *("mamba-small", "mamba2-small", "transformer-small", "megalodon-small"),
-)
-"""The one that is judged first, then its twins of equal parameters."""
+RECIPES = (REFERENCE, TWIN, MEMORYLESS)
+"""The one that is judged, then its twins of equal parameters."""
+STACKS = (*RECIPES, "mamba-small", "mamba2-small", "transformer-small", "megalodon-small")
+"""And every other stack of the same size."""
 
 US40, US190 = "us40_ohlcv_1999_2021.parquet", "us190_ohlcv_1999_2021.parquet"
 HOURLY, FACTORS = "us6_hourly_1998_2021.parquet", "us_lean_factor_files.csv.gz"
@@ -45,16 +44,21 @@ class Setting:
         """Where the models of a part lie."""
         return paths.runs() / part
 
-    def recipe(self, name: str, dates: tuple[str, str]) -> Recipe:
+    def recipe(self, name: str, dates: tuple[str, str], *, teachers: bool = True) -> Recipe:
         """A shipped recipe, cut at these dates, with the reference's data and training sections.
 
         Args:
             name: Name of the recipe.
             dates: First day of validation and of test.
+            teachers: Keep the teachers that the reference's training section has: five trainings
+                a network instead of one.
         """
         reference = load_recipe(REFERENCE)
         cut = {"validation_start": dates[0], "test_start": dates[1], "holdout": None}
-        same = {"data": reference.data.model_copy(update=cut), "training": reference.training}
+        training = reference.training
+        if not teachers:
+            training = training.model_copy(update={"distillation": None})
+        same = {"data": reference.data.model_copy(update=cut), "training": training}
         return self.shortened(load_recipe(name).model_copy(update=same))
 
     def shortened(self, recipe: Recipe) -> Recipe:

@@ -90,5 +90,7 @@ def test_long_recipe_reads_65536_bars() -> None:
         changed[:, 65_000:] += 1
         other, _ = network(changed)
     assert law.scale.isfinite().all()
-    assert torch.equal(law.scale[:, :60_000], other.scale[:, :60_000])
+    # Not equal to the bit: how the grouped products of the experts are cut for several threads, and
+    # so how they are rounded, depends on how many bars each expert has, later ones included.
+    torch.testing.assert_close(law.scale[:, :60_000], other.scale[:, :60_000], rtol=2e-6, atol=0)
     assert not torch.equal(law.scale[:, -1], other.scale[:, -1])

@@ -15,6 +15,7 @@ from forecasting.evaluation.evaluation import Evaluation
 from forecasting.forecast.forecast import Forecast
 from forecasting.forecast.forecaster import Forecaster
 from forecasting.forecaster.network_forecaster import NetworkForecaster, load_forecaster
+from forecasting.forecaster.shipped import is_shipped
 from forecasting.market.panel import Panel
 from forecasting.report import captions
 from forecasting.report.report import Report
@@ -194,7 +195,7 @@ def _evaluate(
     rivals: list[Forecaster] = [] if opponent is None else [opponent]
     notes += () if opponent is None else opponent.notes
     if twin is None:
-        notes.append(f"{model.name} has no GRU twin: train it without --no-twin.")
+        notes.append(_why_no_twin(model))
     else:
         progress(f"forecasts of {twin.name}")
         # It was trained on the same corpus: its notes on the prices are the model's own.
@@ -211,6 +212,13 @@ def _evaluate(
         notes=notes,
         progress=progress,
     )
+
+
+def _why_no_twin(model: NetworkForecaster) -> str:
+    if model.folder is not None and is_shipped(model.folder):
+        command = f"forecasting compare --recipes {model.name},gru-small"
+        return f"{model.name} comes without its GRU twin: `{command}` trains the two side by side."
+    return f"{model.name} has no GRU twin: train it without --no-twin."
 
 
 def _say_nothing(words: str) -> None:

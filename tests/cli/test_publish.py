@@ -16,7 +16,8 @@ from forecasting.forecaster.model_folder import WEIGHTS
 def shipped(own_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The tiny model as one that came with the package, called `ours`."""
     stamp(own_home / "model")
-    folder = shutil.copytree(own_home / "model", tmp_path / "models" / "ours")
+    folder = tmp_path / "models" / "ours"
+    shutil.copytree(own_home / "model", folder, ignore=lambda *_: ["twin"])
     monkeypatch.setattr(paths, "shipped_models", lambda: tmp_path / "models")
     return folder
 
@@ -41,6 +42,7 @@ def test_judging_leaves_a_shipped_model_as_it_is(
     before, source = contents(shipped), ("--prices", price_file)
     judged = forecasting("evaluate", "ours", *source)
     assert judged.out.rstrip().endswith("comes with the package and stays as it is")
+    assert "jamba-tiny comes without its GRU twin" in judged.out
     audited = forecasting("audit", "ours", *source, "--quick")
     assert f"stamp: {shipped / 'audit.json'} comes with the package" in audited.out
     assert forecasting("report", "ours", *source).code == 0

@@ -17,9 +17,11 @@ from forecasting.workflow.audit.structure import Structure
 pytestmark = pytest.mark.slow
 
 
-def structural(model_folder: Path, prices: Panel) -> tuple[Finding, ...]:
+def structural(
+    model_folder: Path, prices: Panel, strategy: str = "long_only"
+) -> tuple[Finding, ...]:
     model = load_forecaster(model_folder)
-    made = Structure(model, prices, "long_only")
+    made = Structure(model, prices, strategy)
     return (
         *made.future_perturbation(),
         *made.truncation(),
@@ -60,7 +62,7 @@ def test_models_of_all_kinds(prices, tmp_path, overrides):
 
 
 def test_a_panel_of_one_ticker(model_folder, prices):
-    assert failures(structural(model_folder, prices.select(["AAA"]))) == []
+    assert failures(structural(model_folder, prices.select(["AAA"]), "kelly")) == []
 
 
 def test_a_panel_with_a_universe(prices, tmp_path):
