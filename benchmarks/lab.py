@@ -30,17 +30,28 @@ from rich.console import Console
 from rich.progress import track
 
 from benchmarks.outcome import Row, conclude
-from benchmarks.skill_setting import DAILY_DATES, REFERENCE, US40, US190, bench_prices
+from benchmarks.skill_setting import (
+    DAILY_DATES,
+    REFERENCE,
+    US40,
+    US190,
+    bench_file,
+    bench_prices,
+    positive,
+    with_history,
+)
 from forecasting.config import load_recipe
+from forecasting.errors import DataError, ForecastingError
 from forecasting.evaluation.comparison.diebold_mariano import diebold_mariano
 from forecasting.forecast.student_t import StudentT
 from forecasting.forecaster.network_forecaster import network_law
 from forecasting.training.distillation import fit_recipe
 from forecasting.training.examples import prepare, starting_laws
+from forecasting.workflow.orphans import end_with_parent
 
+FILES = {"us40": US40, "us190": US190}
 SPANS = (("2012-01-01", "2013-12-31"), (DAILY_DATES[0], "2016-12-30"))
 """First and last day of each validation span; the last one is that of the skill bench."""
-_LEAST_BARS = 300
 
 
 def main() -> int:
@@ -50,16 +61,22 @@ def main() -> int:
     parser.add_argument("--set", action="append", default=[], dest="changes", metavar="a.b=c")
     parser.add_argument("--base", action="append", default=[], metavar="a.b=c")
     parser.add_argument("--to", default=None, help="another recipe, instead of --set")
-    parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--data", choices=("us40", "us190"), default="us40")
-    parser.add_argument("--processes", type=int, default=2, help="trainings at once")
+    parser.add_argument("--seeds", type=positive, default=2)
+    parser.add_argument("--data", choices=tuple(FILES), default="us40")
+    parser.add_argument("--processes", type=positive, default=2, help="trainings at once")
     parser.add_argument("--json", action="store_true", dest="as_json")
     chosen = parser.parse_args()
     base, changed = tuple(chosen.base), (*chosen.base, *chosen.changes)
     arms = [(chosen.recipe, base), (chosen.to or chosen.recipe, changed)]
+    try:
+        _require(arms, chosen.data)
+    except ForecastingError as error:
+        parser.exit(2, f"{error}\n")
     runs = [(span, seed, arm) for span in SPANS for seed in range(chosen.seeds) for arm in arms]
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(chosen.processes, mp_context=spawn) as pool:
+    with ProcessPoolExecutor(
+        chosen.processes, mp_context=spawn, initializer=end_with_parent
+    ) as pool:
         jobs = [
             pool.submit(losses, name, (*settings, f"training.seed={seed}"), chosen.data, span)
             for span, seed, (name, settings) in runs
@@ -78,6 +95,14 @@ def main() -> int:
         )
         rows += _rows(f"{span[0]} to {span[1]}", plain, other)
     return conclude(rows, as_json=chosen.as_json)
+
+
+def _require(arms: list[tuple[str, tuple[str, ...]]], data: str) -> None:
+    """Refuse what would fail in the middle of the trainings."""
+    for name, settings in arms:
+        load_recipe(name, settings)
+    if not (file := bench_file(FILES[data])).is_file():
+        raise DataError(f"{file} is not there: set FORECASTING_BENCH_DATA.")
 
 
 def _rows(case: str, plain: list[pd.DataFrame], changed: list[pd.DataFrame]) -> list[Row]:
@@ -105,10 +130,9 @@ def losses(name: str, settings: tuple[str, ...], data: str, span: tuple[str, str
     # The panel ends with the span: no later bar is there to be looked at.
     dates = (f"data.validation_start={span[0]}", f"data.test_start={span[1]}")
     recipe = load_recipe(name, (*settings, *dates))
-    prices = bench_prices({"us40": US40, "us190": US190}[data]).between(None, span[1])
+    prices = bench_prices(FILES[data]).between(None, span[1])
     judged = bench_prices(US40).tickers
-    long = prices.mask.sum(axis=0) >= _LEAST_BARS  # some of us190 were listed later
-    prices = prices.select([prices.tickers[k] for k in np.flatnonzero(long)])
+    prices = with_history(prices)
     examples = prepare(recipe, prices)
     sequences, split = examples.sequences, examples.split
     with tempfile.TemporaryDirectory() as folder:

@@ -26,7 +26,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 from benchmarks import skill_cross_section, skill_daily, skill_hourly, skill_tickers
 from benchmarks.outcome import Row, conclude
-from benchmarks.skill_setting import FACTORS, HOURLY, US40, US190, Setting, bench_file
+from benchmarks.skill_setting import FACTORS, HOURLY, US40, US190, Setting, bench_file, positive
 from forecasting.errors import ForecastingError
 
 PARTS: dict[str, tuple[Callable[[Setting], list[Row]], tuple[str, ...]]] = {
@@ -46,11 +46,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--json", action="store_true", dest="as_json")
     parser.add_argument("--part", choices=tuple(PARTS))
-    parser.add_argument(
-        "--seeds", type=int, default=None, help="trainings of a network: 5, quick 1"
-    )
+    parser.add_argument("--seeds", type=positive, help="trainings of a network: 5, quick 1")
     parser.add_argument("--out", type=Path, default=None, help="runs/skill by default")
-    parser.add_argument("--processes", type=int, default=2, help="trainings at once")
+    parser.add_argument("--processes", type=positive, default=2, help="trainings at once")
     parser.add_argument("--quick", action="store_true", help="few steps: no result")
     chosen = parser.parse_args()
     name = "skill-quick" if chosen.quick else "skill"
@@ -58,6 +56,8 @@ def main() -> int:
     seeds = chosen.seeds or (1 if chosen.quick else 5)
     setting = Setting(tuple(range(seeds)), chosen.processes, chosen.quick)
     parts = [chosen.part] if chosen.part else list(PARTS)
+    if chosen.part and (gone := _missing(chosen.part)):
+        parser.exit(2, f"{gone}\n")
     try:
         rows = [setting.marked(row) for part in parts for row in _run(part, setting)]
     except ForecastingError as error:
@@ -71,14 +71,17 @@ def settle(out: Path) -> None:
     os.environ.pop("MLFLOW_TRACKING_URI", None)
 
 
+def _missing(part: str) -> str:
+    """Which file of the bench data a part lacks, in words; empty if none."""
+    gone = [bench_file(name) for name in PARTS[part][1] if not bench_file(name).is_file()]
+    return f"{gone[0]} is not there: set FORECASTING_BENCH_DATA, or ask for sample" if gone else ""
+
+
 def _run(part: str, setting: Setting) -> list[Row]:
-    measure, files = PARTS[part]
-    missing = [name for name in files if not bench_file(name).is_file()]
-    if missing:
-        said = f"{missing[0]} is not there: set FORECASTING_BENCH_DATA. `sample` needs no such file"
-        return [Row(part, "skill", None, "", said)]
+    if gone := _missing(part):
+        return [Row(part, "skill", None, "", gone)]
     started = time.perf_counter()
-    rows = measure(setting)
+    rows = PARTS[part][0](setting)
     return [*rows, Row(part, "time", time.perf_counter() - started, "s")]
 
 

@@ -12,7 +12,7 @@ from scipy import stats
 from benchmarks.outcome import Row
 from benchmarks.skill_daily import broad_models
 from benchmarks.skill_judging import forecast_networks, steps
-from benchmarks.skill_setting import DAILY_DATES, REFERENCE, US190, Setting, bench_prices
+from benchmarks.skill_setting import DAILY_DATES, REFERENCE, US190, Setting
 from forecasting.evaluation.scores.cells import Cells, common_cells
 from forecasting.evaluation.scores.date_test import DateTest, date_test
 from forecasting.evaluation.scores.deciles import decile_spread
@@ -31,8 +31,8 @@ OfScore = Callable[[Float[np.ndarray, " cell"]], Float[np.ndarray, " date"]]
 
 def measure(setting: Setting) -> list[Row]:
     """Rank IC with its interval, the net decile spread, and whether order may be claimed."""
-    prices = bench_prices(US190)
-    start = np.datetime64(DAILY_DATES[1], "ns")
+    prices = setting.daily_prices(US190)
+    start = np.datetime64(setting.dates(DAILY_DATES)[1], "ns")
     with open_parent_run("comparison", setting.folder("cross_section"), resume=True) as run:
         models = broad_models(setting, prices, run.run_id)
         with (

@@ -20,7 +20,6 @@ from benchmarks.skill_setting import (
     US40,
     US190,
     Setting,
-    bench_prices,
 )
 from benchmarks.skill_training import Models, enter_all, train_entries
 from forecasting.config import Recipe
@@ -34,26 +33,28 @@ BROAD = "broad"
 def daily(setting: Setting) -> list[Row]:
     """Trained and judged on us40."""
     recipes = [setting.recipe(name, DAILY_DATES) for name in RECIPES]
-    return _measure("daily", setting, recipes, bench_prices(US40), DAILY)
+    return _measure("daily", setting, recipes, setting.daily_prices(US40), DAILY)
 
 
 def stacks(setting: Setting) -> list[Row]:
     """Every stack of layers, without teachers, trained and judged on us40."""
     recipes = [setting.recipe(name, DAILY_DATES, teachers=False) for name in STACKS]
-    return _measure("stacks", setting, recipes, bench_prices(US40), Floors())
+    return _measure("stacks", setting, recipes, setting.daily_prices(US40), Floors())
 
 
 def broad(setting: Setting) -> list[Row]:
     """Trained on us190, without teachers, judged on the tickers of us40."""
     recipes = [setting.recipe(name, DAILY_DATES, teachers=False) for name in RECIPES]
-    tickers = bench_prices(US40).tickers
-    return _measure(BROAD, setting, recipes, bench_prices(US190), Floors(), tickers)
+    tickers = setting.daily_prices(US40).tickers
+    return _measure(BROAD, setting, recipes, setting.daily_prices(US190), Floors(), tickers)
 
 
 def sample(setting: Setting) -> list[Row]:
     """Trained and judged on the bundled stocks."""
     recipes = [setting.recipe(name, SAMPLE_DATES) for name in RECIPES]
-    return _measure("sample", setting, recipes, load_prices("sample"), Floors())
+    return _measure(
+        "sample", setting, recipes, setting.prices(load_prices("sample"), SAMPLE_DATES), Floors()
+    )
 
 
 def broad_models(setting: Setting, prices: Panel, parent: str) -> Models:

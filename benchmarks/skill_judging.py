@@ -38,8 +38,9 @@ class Judged:
         ensembles: Recipe to the name of its trainings' joint forecast in the cells.
         baselines: Names of the baselines in the cells.
         gains: Gains and tests of recipes and baselines, as `Comparison.gains`.
-        coverage: Of the reference's 90 % band after calibration, mean over seeds, one row a
-            horizon and calendar year (0 for the whole span): horizon, year, coverage.
+        coverage: Of the reference's 90 % band after calibration, one row a horizon and calendar
+            year (0 for the whole span): horizon, year, dates, and over the seeds mean, min and max;
+            these are missing where a year has too few dates to be judged.
         looks: How often the bench has looked at bars of the test span so far, this look included.
     """
 
@@ -164,12 +165,15 @@ def _calibrated_coverage(
     times: np.ndarray,
 ) -> pd.DataFrame:
     """As `Judged.coverage`; the bands have followed the outcomes since the validation span."""
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for forecast in forecasts:
         calibrated = calibrate(forecast, prices).between(start)
         for part in conformal_cells(cells, forecast.name, calibrated):
-            years = coverage_by_year(part, calibrated.name, times)
-            whole = coverage_by_date(part, calibrated.name, times).mean()
-            for year, coverage in [(0, whole), *years.items()]:
-                rows.append({"horizon": part.horizon, "year": year, "coverage": coverage})
-    return pd.DataFrame(rows).groupby(["horizon", "year"], as_index=False).mean()
+            by_date = coverage_by_date(part, calibrated.name, times)
+            judged = coverage_by_year(part, calibrated.name, times)
+            dates = by_date.groupby(pd.DatetimeIndex(by_date.index).year).count()
+            rows.append((part.horizon, 0, len(by_date), by_date.mean()))
+            rows += [(part.horizon, year, n, judged.get(year, np.nan)) for year, n in dates.items()]
+    table = pd.DataFrame(rows, columns=["horizon", "year", "dates", "coverage"])
+    by_year = table.groupby(["horizon", "year", "dates"])["coverage"]
+    return by_year.agg(["mean", "min", "max"]).reset_index()

@@ -10,6 +10,7 @@ from benchmarks.outcome import Row
 from benchmarks.skill_judging import Judged
 from benchmarks.skill_setting import MEMORYLESS, TWIN
 from forecasting.evaluation.baselines import EwmaT
+from forecasting.evaluation.calibration.coverage import LEAST_IN_YEAR
 from forecasting.evaluation.scores.cells import Cells
 from forecasting.workflow.comparison import ensemble_table
 
@@ -59,7 +60,7 @@ def judged_rows(part: str, judged: Judged, floors: Floors) -> list[Row]:
     reference = next(iter(judged.members))
     return [
         *gain_rows(part, judged.gains, reference, floors),
-        *rival_rows(part, judged.gains, reference, floors),
+        *rival_rows(part, judged.gains, reference, floors, len(judged.members[reference])),
         *_ensemble_rows(part, judged),
         *crps_rows(part, judged.cells, judged.members, floors),
         *_coverage_rows(part, judged, reference, floors),
@@ -89,15 +90,24 @@ def gain_rows(part: str, gains: pd.DataFrame, reference: str, floors: Floors) ->
     return rows
 
 
-def rival_rows(part: str, gains: pd.DataFrame, reference: str, floors: Floors) -> list[Row]:
-    """Diebold-Mariano t of the reference against each rival, and of the twin's advantage."""
+def rival_rows(
+    part: str, gains: pd.DataFrame, reference: str, floors: Floors, n_seeds: int
+) -> list[Row]:
+    """Diebold-Mariano t of the reference against each rival, and of the twin's advantage.
+
+    The test is one over dates and takes the seeds as they are; beside it stands the t that counts
+    their spread as well, as if other seeds were to be drawn: gain / sqrt(se^2 + (s^2 + s'^2) / n).
+    """
+    spreads = gains.set_index(["horizon", "forecaster"])["spread"].fillna(0.0)
     rows = []
     for row in gains[gains["forecaster"] != reference].to_dict(orient="records"):
         rival, horizon = str(row["forecaster"]), int(row["horizon"])
         t, gain = float(row["reference_t"]), float(row["reference_gain"])
         case = case_of(part, horizon, reference)
         floor = BEATS if rival in floors.beaten.get(horizon, ()) else None
-        said = f"gain {-gain:+.4f}, Diebold-Mariano"
+        of_seeds = np.hypot(spreads[horizon, reference], spreads[horizon, rival]) / n_seeds**0.5
+        drawn = -gain / np.hypot(gain / t, of_seeds)
+        said = f"gain {-gain:+.4f}, Diebold-Mariano; counting the seeds' spread {drawn:+.1f}"
         rows.append(Row(case, f"t over {rival}", -t, "", said, floor, "larger"))
         if rival == floors.twin:
             floor = NOT_BETTER if horizon in floors.not_worse else None
@@ -142,18 +152,16 @@ def _coverage_rows(part: str, judged: Judged, reference: str, floors: Floors) ->
     """How far the calibrated 90 % band is from 90 %, over all and in each year."""
     rows = []
     for row in judged.coverage.to_dict(orient="records"):
-        percent = 100 * float(row["coverage"])
+        mean, low, high = (100 * float(row[name]) for name in ("mean", "min", "max"))
         year = f"{row['year']:.0f}" if row["year"] else "whole span"
-        rows.append(
-            Row(
-                case_of(part, int(row["horizon"]), reference),
-                f"coverage off, {year}",
-                abs(percent - LEVEL),
-                "points",
-                f"{percent:.1f} % in the calibrated 90 % band",
-                SLACK if floors.coverage else None,
-            )
-        )
+        case, metric = case_of(part, int(row["horizon"]), reference), f"coverage off, {year}"
+        if np.isnan(mean):
+            said = f"{row['dates']:.0f} dates, of {LEAST_IN_YEAR} that are needed: not judged"
+            rows.append(Row(case, metric, None, "points", said))
+            continue
+        said = f"{mean:.1f} % in the calibrated 90 % band, seeds {low:.1f} to {high:.1f}"
+        floor = SLACK if floors.coverage else None
+        rows.append(Row(case, metric, abs(mean - LEVEL), "points", said, floor))
     return rows
 
 

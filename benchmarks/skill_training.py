@@ -19,6 +19,7 @@ from forecasting.config import Recipe
 from forecasting.forecaster.network_forecaster import NetworkForecaster, load_forecaster
 from forecasting.market.panel import Panel
 from forecasting.training.train import train
+from forecasting.workflow.orphans import end_with_parent
 from forecasting.workflow.trainings import Entrant, enter
 
 Models = dict[str, list[NetworkForecaster]]
@@ -68,7 +69,9 @@ def train_entries(entries: Sequence[Entry], setting: Setting, parent: str) -> Mo
     missing = [(each, seed) for each in entries for seed in each.entrant.unfinished()]
     if missing:
         spawn = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(setting.processes, mp_context=spawn) as pool:
+        with ProcessPoolExecutor(
+            setting.processes, mp_context=spawn, initializer=end_with_parent
+        ) as pool:
             jobs = [
                 pool.submit(
                     _train_one,

@@ -1,3 +1,5 @@
+import shlex
+
 import pytest
 import yaml
 from hypothesis import given
@@ -80,18 +82,20 @@ def test_an_unquoted_date_is_a_date():
         ),
         ("network.num_experts_per_tok=9", "num_experts_per_tok 9 must not exceed num_experts 4"),
         ("network.dropout=1.0", "network.dropout = 1.0"),
-        ("network=3", "network = 3"),
-        ("training.max_steps=-1", "training.max_steps = -1"),
-        ("training.max_steps=1.5", "training.max_steps = 1.5"),
-        ("training.learning_rate=fast", "training.learning_rate = 'fast'"),
+        ("network=3", "network = 3: expected keys and values, such as {mixer: mamba}"),
+        ("training.max_steps=-1", "training.max_steps = -1: must be greater than or equal to 1"),
+        ("training.max_steps=1.5", "training.max_steps = 1.5: must be a whole number"),
+        ("training.learning_rate=fast", "training.learning_rate = 'fast': must be a number"),
+        ("training.distillation=true", "expected keys and values, such as {teachers: 4}"),
         ("data.test_start=hello", "data.test_start = 'hello': expected a date YYYY-MM-DD"),
         ("data.test_start=2017-13-01", "not valid YAML"),
         ("data.test_start=1.5", "expected a date YYYY-MM-DD"),
         ("data.horizons=[5, 1]", "horizons must ascend"),
         ("data.horizons=[]", "horizons must ascend"),
+        ("data.horizons=5", "data.horizons = 5: expected a list, such as [1, 2]"),
         ("training.horizon_weights=[1, 1]", "one weight for each of the horizons [1, 5, 21]"),
         ("training.horizon_weights=[0, 0, 0]", "not all of them 0"),
-        ("training.horizon_weights=[1, -1, 1]", "training.horizon_weights.1 = -1"),
+        ("training.horizon_weights=[1, -1, 1]", "training.horizon_weights[1] = -1"),
         (
             "network.tasks=[rank]",
             "task_weights has none, network.tasks has rank: expected a weight",
@@ -113,6 +117,33 @@ def test_a_bad_override_is_refused_in_one_line(override, message):
         load_recipe("jamba-tiny", ("training.seed=0", override))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert "Input should be" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "override", "way_out"),
+    [
+        ("jamba-small", "data.horizons=[1]", "training.horizon_weights=null"),
+        ("jamba-small", "network.distribution=quantile", "training.distillation=null"),
+        ("jamba-small", "network.tasks=[]", "training.task_weights={}"),
+        ("jamba-tiny", "network.tasks=[rank]", "training.task_weights={rank: 1}"),
+        ("jamba-tiny", "training.task_weights.rank=0.1", "network.tasks=[rank]"),
+    ],
+)
+def test_overrides_that_disagree_with_the_rest_say_what_to_type(recipe, override, way_out):
+    with pytest.raises(ConfigError) as caught:
+        load_recipe(recipe, (override,))
+    told = str(caught.value)
+    assert told.endswith(f" Pass --set {shlex.quote(way_out)} as well.")
+    assert load_recipe(recipe, (override, way_out)).name == recipe
+
+
+def test_what_an_override_did_is_not_the_files_fault():
+    for settings in (("training.horizon_weights=[1]",), ("training.max_steps=0",)):
+        with pytest.raises(ConfigError, match=r"Correct the recipe, or what --set makes of it\.$"):
+            load_recipe("jamba-tiny", settings)
+    with pytest.raises(ConfigError, match=r"Correct the recipe\.$"):
+        recipe_from_tree({"name": "x", "training": {"horizon_weights": [1]}}, "here")
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,7 @@ def test_first_forecast_shows_fans_and_verdicts(executed: NotebookNode) -> None:
     assert len(fan.data["image/png"]) > 10_000
     (verdicts,) = shown(executed, "score.table()")
     assert "NO EVIDENCE" in verdicts.data["text/plain"] or "BEATS" in verdicts.data["text/plain"]
-    assert verdicts.data["text/html"].count("<tr") == 2 + 3 * 11
+    assert verdicts.data["text/html"].count("<tr") == 2 + 3 * 12
 
 
 @pytest.mark.parametrize("executed", RUNS[1:3], indirect=True, ids=", ".join)

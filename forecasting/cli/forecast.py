@@ -53,6 +53,7 @@ def forecast(
     with progress_line("loading", visible=not as_json) as say:
         from forecasting.forecaster import load_forecaster
         from forecasting.market.survivorship import survivorship
+        from forecasting.workflow.forecast_notes import seen_origins, short_histories
         from forecasting.workflow.loading import load_for
         from forecasting.workflow.places import write_figure
 
@@ -76,8 +77,14 @@ def forecast(
             calibration = run_calibration(made, panel)
             made, state = calibration.forecast, calibration.state()
         made = made.select(tickers) if tickers else made
-        notes = made.notes if panel.member is None else (*made.notes, survivorship(panel))
         table = made.latest()
+        members = () if panel.member is None else (survivorship(panel),)
+        notes = (
+            *made.notes,
+            *seen_origins(forecaster.corpus, table["origin"].to_numpy()),
+            *short_histories(forecaster.corpus, panel.select(made.tickers)),
+            *members,
+        )
         if plot is not None:
             say("fan charts")
             write_figure(made.plot(panel), plot)

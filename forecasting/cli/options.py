@@ -11,11 +11,11 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 def complete_model(incomplete: str) -> list[str]:
-    """Names under `models/` and `runs/` that begin like the word being typed."""
+    """Trained models under `models/` and `runs/` that begin like the word being typed."""
     from forecasting import paths
 
-    folders = [*paths.shipped_models().glob("*/"), *paths.runs().glob("*/")]
-    names = {folder.name for folder in folders if (folder / "recipe.yaml").is_file()}
+    folders = (paths.shipped_models(), paths.runs())
+    names = {file.parent.name for each in folders for file in each.glob("*/model.safetensors")}
     return sorted(name for name in names if name.startswith(incomplete))
 
 

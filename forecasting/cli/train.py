@@ -15,6 +15,12 @@ if TYPE_CHECKING:  # they take seconds to import, which an error should not have
 
 Tune = Literal["all", "head", "adapters"]
 
+_WITHOUT_TARGETS = {
+    "range_variance": "no prices here have ranges",
+    "rank": "no bar here has tickers enough to rank",
+}
+"""Why a task can have no targets in all of the training rows."""
+
 
 def train(
     tickers: options.Tickers = None,
@@ -57,7 +63,7 @@ def train(
         bool, typer.Option("--resume", help="Continue an interrupted training.")
     ] = False,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the model in --out.")
+        bool, typer.Option("--overwrite", help="Replace the model in --out, or start it over.")
     ] = False,
     start: options.Start = None,
     end: options.End = None,
@@ -109,7 +115,7 @@ def train(
     members = [] if panel.member is None else [survivorship(panel)]
     if as_json:
         metrics, corpus = model.files.metrics, model.corpus
-        notes = [*doubts, *corpus.notes(), *_sealed(model), *members]
+        notes = [*doubts, *_result_notes(model), *members]
         print_json(
             {
                 "model": str(model.folder),
@@ -168,11 +174,14 @@ def _print_result(model: "NetworkForecaster") -> None:
         }
         told = ", ".join(f"{name} {nll:.4f}" for name, nll in scores.items())
         print_text(f"validation NLL, nats a bar (lower is better): {told}")
-    print_notes([*corpus.notes(), *_sealed(model)])
+    print_notes(_result_notes(model))
     print(f"model in {model.folder}, MLflow run {metrics['mlflow_run_id']}")
 
 
-def _sealed(model: "NetworkForecaster") -> list[str]:
-    """Which bars the recipe kept from the training, and keeps from every judge."""
+def _result_notes(model: "NetworkForecaster") -> list[str]:
+    """What flatters the score, what had nothing to learn from, and which bars are sealed."""
     holdout = model.files.recipe.data.holdout
-    return [f"Sealed hold-out: bars from {holdout} on were not used."] if holdout else []
+    sealed = [f"Sealed hold-out: bars from {holdout} on were not used."] if holdout else []
+    untaught = model.files.metrics.get("untaught_tasks", [])
+    idle = [f"Task {task}: {_WITHOUT_TARGETS[task]}, nothing was learnt." for task in untaught]
+    return [*model.corpus.notes(), *idle, *sealed]

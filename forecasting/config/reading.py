@@ -5,12 +5,15 @@ pass through the same checks.
 """
 
 import difflib
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from types import NoneType
 from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from forecasting import paths
 from forecasting.config.recipe import Recipe
@@ -18,7 +21,12 @@ from forecasting.errors import ConfigError
 
 # What pydantic's own words would leave a reader guessing about.
 _WORDS = {
-    "model_type": "expected a section of keys and values",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_parsing": "must be a number",
+    "bool_parsing": "must be true or false",
+    "tuple_type": "expected a list, such as [1, 2]",
+    "dict_type": "expected keys and values, such as {key: 1}",
     "string_pattern_mismatch": "expected lower-case letters, digits and dashes",
     "missing": "this key is compulsory",
 }
@@ -45,11 +53,16 @@ def load_recipe(name_or_file: str | Path, overrides: tuple[str, ...] = ()) -> Re
         raise ConfigError(f"{path} holds no settings: expected `name:` and sections. See models/.")
     for override in overrides:
         _apply(tree, override)
-    return recipe_from_tree(tree, str(path))
+    return recipe_from_tree(tree, str(path), overrides)
 
 
-def recipe_from_tree(tree: dict[str, Any], where: str) -> Recipe:
+def recipe_from_tree(tree: dict[str, Any], where: str, overrides: tuple[str, ...] = ()) -> Recipe:
     """Validate a parsed recipe.
+
+    Args:
+        tree: The recipe, overrides applied.
+        where: It comes from, for messages.
+        overrides: `section.key=value` strings that changed it, for messages.
 
     Raises:
         ConfigError: Names the key, what came, and the nearest known key or the range.
@@ -57,7 +70,7 @@ def recipe_from_tree(tree: dict[str, Any], where: str) -> Recipe:
     try:
         return Recipe.model_validate(tree)
     except ValidationError as error:
-        raise ConfigError(f"recipe {where}: {_explain(error)}") from error
+        raise ConfigError(f"recipe {where}: {_explain(error, overrides)}") from error
 
 
 def _find(name: str) -> Path:
@@ -94,29 +107,55 @@ def _apply(tree: dict[str, Any], override: str) -> None:
         raise ConfigError(f"override {override!r}: the value is not valid YAML.") from error
 
 
-def _explain(error: ValidationError) -> str:
+def _explain(error: ValidationError, overrides: tuple[str, ...]) -> str:
     """The first problem of a validation error, in one sentence with a way out."""
     problem = error.errors()[0]
     location = [str(part) for part in problem["loc"]]
     if problem["type"] == "extra_forbidden":
-        known = _keys(location[:-1])
+        known = list(_section(location[:-1]).model_fields)
         near = difflib.get_close_matches(location[-1], known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known)}."
         return f"unknown key {'.'.join(location)}: {hint}"
-    message = _WORDS.get(problem["type"], problem["msg"].removeprefix("Value error, "))
+    where, way_out = _place(problem["loc"]), _way_out(problem, overrides)
     if problem["type"] == "missing" or not _is_leaf(problem["input"]):
-        return f"{'.'.join(location) or 'top level'}: {message}. Correct the recipe."
-    return f"{'.'.join(location)} = {problem['input']!r}: {message}. Correct the recipe."
+        return f"{where or 'top level'}: {_in_words(problem)}. {way_out}"
+    return f"{where} = {problem['input']!r}: {_in_words(problem)}. {way_out}"
+
+
+def _in_words(problem: ErrorDetails) -> str:
+    """What was expected."""
+    if problem["type"] == "model_type":
+        [(key, field), *_] = _section(problem["loc"]).model_fields.items()
+        return f"expected keys and values, such as {{{key}: {field.default}}}"
+    message = problem["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    return _WORDS.get(problem["type"], message)
+
+
+def _way_out(problem: ErrorDetails, overrides: tuple[str, ...]) -> str:
+    """What to do: where overrides made two settings disagree, the one to set as well."""
+    if not overrides:
+        return "Correct the recipe."
+    changed = [override.partition("=")[0].strip() for override in overrides]
+    for setting in problem.get("ctx", {}).get("ways_out", ()):
+        if not any(key.startswith(setting.partition("=")[0]) for key in changed):
+            return f"Pass --set {shlex.quote(setting)} as well."
+    return "Correct the recipe, or what --set makes of it."
+
+
+def _place(location: Sequence[int | str]) -> str:
+    """A setting's name; a value of a list by its number, from 0."""
+    return "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in location).removeprefix(".")
 
 
 def _is_leaf(value: Any) -> bool:
     return not isinstance(value, dict | BaseModel)
 
 
-def _keys(sections: list[str]) -> list[str]:
+def _section(names: Sequence[int | str]) -> type[BaseModel]:
+    """The class of a section."""
     model: type[BaseModel] = Recipe
-    for section in sections:
-        annotation = model.model_fields[section].annotation
+    for name in names:
+        annotation = model.model_fields[str(name)].annotation
         # A section that may be left out is a union with None.
         [model] = [each for each in (get_args(annotation) or (annotation,)) if each is not NoneType]
-    return list(model.model_fields)
+    return model

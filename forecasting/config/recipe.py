@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BeforeValidator, Field, model_serializer, model_validator
+from pydantic_core import PydanticCustomError
 
 from forecasting.config.network import NetworkConfig, Task
 from forecasting.config.section import Fraction, NotNegative, Positive, Section
@@ -144,9 +145,11 @@ class Recipe(Section):
     @model_validator(mode="after")
     def _batches_are_possible(self) -> "Recipe":
         if self.training.sampling == "epoch" and self.network.cross_asset != "none":
-            raise ValueError(
+            raise _disagreement(
                 "training.sampling epoch shows each window once: expected random with "
-                f"network.cross_asset {self.network.cross_asset}, whose batches are spans of dates"
+                f"network.cross_asset {self.network.cross_asset}, whose batches are spans of dates",
+                "training.sampling=random",
+                "network.cross_asset=none",
             )
         return self
 
@@ -154,18 +157,21 @@ class Recipe(Section):
     def _horizons_are_weighted(self) -> "Recipe":
         weights, horizons = self.training.horizon_weights, self.data.horizons
         if weights is not None and (len(weights) != len(horizons) or not any(weights)):
-            raise ValueError(
+            raise _disagreement(
                 f"training.horizon_weights is {list(weights)}: expected one weight for each of the "
-                f"horizons {list(horizons)}, not all of them 0"
+                f"horizons {list(horizons)}, not all of them 0",
+                "training.horizon_weights=null",
             )
         return self
 
     @model_validator(mode="after")
     def _can_be_taught(self) -> "Recipe":
         if self.training.distillation is not None and self.network.distribution != "student_t":
-            raise ValueError(
+            raise _disagreement(
                 "training.distillation teaches a Student-t law: expected network.distribution "
-                f"student_t, got {self.network.distribution}"
+                f"student_t, got {self.network.distribution}",
+                "training.distillation=null",
+                "network.distribution=student_t",
             )
         return self
 
@@ -173,15 +179,25 @@ class Recipe(Section):
     def _tasks_are_weighted(self) -> "Recipe":
         tasks, weights = set(self.network.tasks), set(self.training.task_weights)
         if tasks != weights:
-            raise ValueError(
+            known = self.training.task_weights
+            each = ", ".join(f"{task}: {known.get(task, 1):g}" for task in self.network.tasks)
+            raise _disagreement(
                 f"training.task_weights has {_listed(weights)}, network.tasks has "
-                f"{_listed(tasks)}: expected a weight for each task and for nothing else"
+                f"{_listed(tasks)}: expected a weight for each task and for nothing else",
+                f"training.task_weights={{{each}}}",
+                f"network.tasks=[{', '.join(known)}]",
             )
         return self
 
     def to_yaml(self) -> str:
         """The recipe as YAML that `load_recipe` reads back to an equal one."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
+
+def _disagreement(message: str, *ways_out: str) -> PydanticCustomError:
+    """Two settings that do not go together, and changes of one of them after which they do."""
+    context = {"message": message, "ways_out": ways_out}
+    return PydanticCustomError("disagreement", "{message}", context)
 
 
 def _without_none(tree: dict[str, Any], *keys: str) -> dict[str, Any]:

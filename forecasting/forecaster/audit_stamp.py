@@ -57,8 +57,8 @@ def settings_digest(folder: Path) -> str:
         ConfigError: The recipe is not valid.
     """
     files = read_folder(folder)
-    # Without defaults: a setting that comes later does not void the stamps from before it.
-    recipe = files.resolved_recipe.model_dump_json(exclude_defaults=True)
+    # With defaults: where one of them moves, the recipe is another although its text is not.
+    recipe = files.resolved_recipe.model_dump_json()
     digest = hashlib.sha256(recipe.encode() + _content(folder / CORPUS))
     digest.update("\x00".join(feature_names(files.corpus.features)).encode())
     return digest.hexdigest()

@@ -20,6 +20,7 @@ from forecasting import paths
 from forecasting.config import Recipe, load_recipe
 from forecasting.errors import ModelFileError
 from forecasting.forecaster.corpus import Corpus
+from forecasting.forecaster.shipped import is_shipped
 from forecasting.market.atomic_file import write_atomically
 
 WEIGHTS = "model.safetensors"
@@ -29,6 +30,8 @@ METRICS = "metrics.json"
 CARD = "card.md"
 # In the order in which they are written: a folder without weights is not yet a model.
 FILES = (RECIPE, CORPUS, METRICS, CARD, WEIGHTS)
+RUN_FILE = "unfinished_run"
+"""There from the start of a training to its end: names the MLflow run to continue."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,8 @@ def find_model(name_or_folder: str | Path) -> Path:
     """The folder of a model given by path, by name under `models/`, or by name under `runs/`.
 
     Raises:
-        ModelFileError: There is no such folder, or it holds a recipe without weights.
+        ModelFileError: There is no such folder, or it holds a recipe or an unfinished training
+            without weights.
     """
     name = str(name_or_folder)
     candidates = [Path(name)]
@@ -66,20 +70,38 @@ def find_model(name_or_folder: str | Path) -> Path:
         candidates += [paths.shipped_models() / name, paths.runs() / name]
     try:
         folders = [folder for folder in candidates if (folder / RECIPE).is_file()]
+        unfinished = [folder for folder in candidates if (folder / RUN_FILE).is_file()]
     except OSError:  # a name too long for the file system, or a folder not to be looked into
-        folders = []
+        folders, unfinished = [], []
     for folder in folders:
         if (folder / WEIGHTS).is_file():
             return folder
+    for folder in unfinished:
+        require_finished(folder)
     if folders:
+        folder = folders[0]
+        recipe = folder.name if is_shipped(folder) else folder
         raise ModelFileError(
-            f"{folders[0]} has a recipe but no {WEIGHTS}: expected a trained model. Train it with "
-            f"`forecasting train --recipe {folders[0]} --out runs/{folders[0].name}`."
+            f"{folder} has a recipe but no {WEIGHTS}: expected a trained model. Train it with "
+            f"`forecasting train --recipe {recipe}`."
         )
     raise ModelFileError(
         f"no model {name!r}: expected a folder with {RECIPE} and {WEIGHTS}, or a name listed by "
         "`forecasting models`. Make one with `forecasting train`."
     )
+
+
+def require_finished(folder: Path) -> None:
+    """Refuse the folder of a training that was interrupted.
+
+    Raises:
+        ModelFileError: It was.
+    """
+    if (folder / RUN_FILE).is_file():
+        raise ModelFileError(
+            f"the training in {folder} is unfinished: expected a whole model. Give its "
+            "`forecasting train` again, with --resume."
+        )
 
 
 def write_folder(folder: Path, files: ModelFiles, weights: dict[str, Tensor]) -> None:

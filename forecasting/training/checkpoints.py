@@ -11,13 +11,11 @@ import torch
 from forecasting.config import Recipe
 from forecasting.errors import ConfigError, ModelFileError
 from forecasting.forecaster.corpus import Parent
-from forecasting.forecaster.model_folder import FILES
+from forecasting.forecaster.model_folder import FILES, RUN_FILE
 from forecasting.forecaster.shipped import is_shipped
 
 TWIN_FOLDER = "twin"
 CHECKPOINTS = "checkpoints"
-# Present from the start of a training to its end: names the MLflow run to continue.
-RUN_FILE = "unfinished_run"
 LAST = "last.ckpt"
 IDENTITY = "identity.json"
 
@@ -29,7 +27,7 @@ def require_free(folder: Path, *, overwrite: bool, origin: Path | None = None) -
 
     Args:
         folder: Where to write.
-        overwrite: Whether a model that is there may go.
+        overwrite: Whether a model or an interrupted training that is there may go.
         origin: Folder of the model to start from, which may not.
 
     Raises:
@@ -47,8 +45,16 @@ def require_free(folder: Path, *, overwrite: bool, origin: Path | None = None) -
             f"{folder} holds the model to start from: expected another folder to write. Choose "
             "another --out."
         )
+    if overwrite:
+        return
     taken = [name for name in (*reversed(FILES), TWIN_FOLDER) if (folder / name).exists()]
-    if taken and not overwrite and interrupted_run(folder) is None:
+    begun = bool(taken) or any((folder / CHECKPOINTS).rglob(LAST))
+    if begun and interrupted_run(folder) is not None:
+        raise ConfigError(
+            f"{folder} holds a training that was interrupted: expected --resume to continue it, or "
+            "--overwrite to start over."
+        )
+    if taken:
         raise ConfigError(
             f"{folder} already holds a model ({taken[0]}): expected a new folder. Choose another "
             "--out, or pass --overwrite."
@@ -64,6 +70,11 @@ def claim(folder: Path, run_id: str, *, resume: bool) -> None:
             shutil.rmtree(folder / name, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / RUN_FILE).write_text(run_id, encoding="utf-8")
+
+
+def release(folder: Path) -> None:
+    """Take the mark off a folder: the training in it is finished."""
+    (folder / RUN_FILE).unlink()
 
 
 def interrupted_run(folder: Path) -> str | None:
@@ -97,13 +108,13 @@ def find_checkpoint(
     except (OSError, ValueError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise ModelFileError(
             f"the checkpoint in {folder} cannot be read: expected a whole {LAST} and {IDENTITY}. "
-            "Train again without --resume."
+            "Train again with --overwrite instead of --resume."
         ) from error
     if identity != _identity(folder, recipe, vintage, lineage):
         raise ConfigError(
             f"{folder} holds checkpoints of another recipe, of other prices, of another --from or "
-            "--tune, or of another folder: expected the same to resume. Train without --resume, or "
-            "with the first settings."
+            "--tune, or of another folder: expected the same to resume. Train with --overwrite "
+            "instead of --resume, or with the first settings."
         )
     return last
 

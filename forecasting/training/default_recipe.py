@@ -11,8 +11,9 @@ _MOST_STEPS = 100
 def gentler(recipe: Recipe) -> tuple[str, ...]:
     """Settings under which a trained model learns on without losing what it knows.
 
-    A third of its own learning rate, at most 100 steps, a fifth of them to warm up, and no
-    teachers: the weights begin near where they are to end, and the new prices are often few.
+    A third of the recipe's learning rate (its teachers', where it has some), at most 100 steps, a
+    fifth of them to warm up, and no teachers: the weights begin near where they are to end, and the
+    new prices are often few.
 
     Args:
         recipe: That of the trained model.

@@ -5,7 +5,8 @@ their mean is better than each. A single network can learn that mean: it is a sm
 features, where the returns are noise about one. It is then fitted with less dropout and a higher
 learning rate, on a loss that is mostly `student_t_divergence` from the teachers.
 
-The teachers see what the network sees, and no bar more.
+The teachers learn from the same labels and are chosen on the same validation bars. Their word on a
+bar is made from all of the ticker's past, where a window of the network begins empty.
 
 Source: Hinton, Vinyals & Dean (2015), Distilling the Knowledge in a Neural Network, arXiv
 1503.02531, section 2; of seeds: Malinin, Mlodozeniec & Gales (2020), Ensemble Distribution

@@ -159,6 +159,13 @@ class Examples:
     dates: SplitDates
     corpus: Corpus
 
+    @property
+    def untaught(self) -> tuple[str, ...]:
+        """Tasks that none of the training rows has a target of: nothing can be learnt of them."""
+        rows = self.split.train
+        tasks = self.sequences.tasks.items()
+        return tuple(task for task, values in tasks if np.isnan(values[rows]).all())
+
     def without_parents(self) -> "Examples":
         """The same for a model that starts from nothing."""
         return replace(self, corpus=describe_corpus(self.sequences, self.dates))

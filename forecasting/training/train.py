@@ -20,11 +20,11 @@ from forecasting.nn.adapters import Tune
 from forecasting.training.card import model_card
 from forecasting.training.checkpoints import (
     CHECKPOINTS,
-    RUN_FILE,
     TWIN_FOLDER,
     claim,
     find_checkpoint,
     interrupted_run,
+    release,
     require_free,
 )
 from forecasting.training.distillation import fit_recipe, networks_to_fit
@@ -83,7 +83,7 @@ def train(
         overrides: `section.key=value` changes of the recipe.
         twin: Also train the GRU twin.
         resume: Continue an interrupted training of the same recipe and prices in `out`.
-        overwrite: Replace a model that is already in `out`.
+        overwrite: Replace a model, or an interrupted training, that is already in `out`.
         progress: Show progress bars on stderr.
         parent: MLflow run that this training's is shown below.
 
@@ -92,7 +92,7 @@ def train(
 
     Raises:
         ConfigError: The recipe is not valid or does not fit `from_model`, `out` already holds a
-            model, or what is there to resume is another training.
+            model or an interrupted training, or what is there to resume is another training.
         DataError: The prices do not suffice.
         ModelFileError: A checkpoint or `from_model` is damaged.
         TrackingError: The MLflow store cannot be reached.
@@ -103,7 +103,8 @@ def train(
     folder = Path(out) if out is not None else paths.runs() / recipe.name
     interrupted = interrupted_run(folder)
     resume = resume and interrupted is not None
-    require_free(folder, overwrite=overwrite, origin=start.model.folder if start else None)
+    origin = start.model.folder if start else None
+    require_free(folder, overwrite=overwrite or resume, origin=origin)
     examples = prepare(recipe, prices, start)
     if resume:
         _require_same(folder, recipe, examples.corpus)
@@ -123,7 +124,7 @@ def train(
         fresh = model.forecast(prices).between(examples.dates.validation_start)
         run.log_table(fresh.to_frame(), FORECASTS)
         run.log_model(folder)
-    (folder / RUN_FILE).unlink()
+    release(folder)
     return model
 
 
@@ -152,7 +153,8 @@ def _require_same(folder: Path, recipe: Recipe, corpus: Corpus) -> None:
         if (there.recipe, there.corpus) != (_resolved(recipe, corpus), corpus):
             raise ConfigError(
                 f"{folder} holds a model of another recipe, of other prices or of another start: "
-                "expected the same to resume. Train without --resume, or with the first settings."
+                "expected the same to resume. Train with --overwrite instead of --resume, or with "
+                "the first settings."
             )
     _require_same_checkpoints(folder, recipe, corpus.vintage, corpus.parents)
     _require_same_checkpoints(folder / TWIN_FOLDER, twin_recipe(recipe), corpus.vintage)
@@ -204,6 +206,8 @@ def _train_one(
         metrics["learning_parameters"] = fitted.n_learning
     if fitted.teacher_nll:
         metrics["teacher_validation_nll"] = list(fitted.teacher_nll)
+    if examples.untaught:
+        metrics["untaught_tasks"] = list(examples.untaught)
     openings = read_openings(folder)
     card = model_card(recipe, examples.corpus, examples.dates, metrics, openings)
     files = ModelFiles(_resolved(recipe, examples.corpus), examples.corpus, metrics, card)

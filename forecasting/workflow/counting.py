@@ -99,6 +99,23 @@ def count(
         yield trial
 
 
+@contextmanager
+def look_beside(
+    verb: str,
+    against: NetworkForecaster | None,
+    span: JudgedSpan,
+    *,
+    tickers: Sequence[str] | None,
+    track: bool,
+) -> Iterator[None]:
+    """Count the model that another is judged against: its scores on the span are seen as well."""
+    if against is None:
+        yield
+        return
+    with count(verb, against, span, tickers=tickers, track=track):
+        yield
+
+
 def identity(model: NetworkForecaster) -> dict[str, Any]:
     """What the ledger knows a model by: its recipe and a hash of its weights."""
     return {

@@ -25,6 +25,7 @@ from forecasting.workflow.counting import (
     count,
     evaluation_scores,
     look,
+    look_beside,
     trial_sharpes,
 )
 from forecasting.workflow.judged_span import JudgedSpan, judged_span
@@ -83,7 +84,8 @@ def evaluate(
         start: First origin; the model's first out-of-sample bar by default.
         end: Last bar.
         open_holdout: Score the sealed hold-out, all of it and nothing else; logged for ever after.
-        against: Another trained model to judge it against, on bars that neither has seen.
+        against: Another trained model to judge it against, on bars that neither has seen; a look
+            of its own in the ledger.
         track: Count the look in the trial ledger. The result comes even if the store does not
             answer; its notes then say so.
         progress: Called with a few words before each step that takes time.
@@ -95,7 +97,10 @@ def evaluate(
     span = judged_span(model, prices, start=start, end=end, open_holdout=open_holdout)
     opponent = None if against is None else oppose(model, against, span, tickers)
     say = progress or _say_nothing
-    with look("evaluate", model, span, tickers=tickers, track=track) as opened:
+    with (
+        look("evaluate", model, span, tickers=tickers, track=track) as opened,
+        look_beside("evaluate", against, span, tickers=tickers, track=track),
+    ):
         say(f"forecasts of {model.name}")
         forecast = model.forecast(span.prices)
         said = (*span.notes, opened.trial.sentence())
@@ -153,7 +158,10 @@ def report(
     for terms in terms_of_each:
         terms.require_known()
     say = progress or _say_nothing
-    with look("report", model, span, tickers=tickers, track=track) as opened:
+    with (
+        look("report", model, span, tickers=tickers, track=track) as opened,
+        look_beside("report", against, span, tickers=tickers, track=track),
+    ):
         say(f"forecasts of {model.name}")
         forecast = model.forecast(span.prices)
         said = (*span.notes, opened.trial.sentence())

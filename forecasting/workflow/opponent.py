@@ -79,11 +79,14 @@ def _place(model: NetworkForecaster) -> str:
 def _acquaintance(name: str, other: NetworkForecaster, scored: Sequence[str]) -> str:
     known = sum(other.corpus.knows(ticker) for ticker in scored)
     rest = len(scored) - known
-    zero_shot = f"; zero-shot are the other {rest}" if rest else ", so that none is zero-shot"
-    return (
-        f"{name}: trained before {other.corpus.test_start[:10]}, on {known} of these "
-        f"{len(scored)} tickers{zero_shot}."
-    )
+    if not rest:
+        told = "all of these tickers, so that none is zero-shot"
+    elif not known:
+        told = "none of these tickers, so that all are zero-shot"
+    else:
+        are = "is" if rest == 1 else "are"
+        told = f"{known} of these {len(scored)} tickers; zero-shot {are} the other {rest}"
+    return f"{name}: trained before {other.corpus.test_start[:10]}, on {told}."
 
 
 def _kinship(model: NetworkForecaster, other: NetworkForecaster) -> tuple[str, ...]:

@@ -11,20 +11,23 @@ from forecasting.forecaster.audit_stamp import AUDIT, AUDIT_TABLE, read_stamp
 from forecasting.forecaster.model_folder import (
     CARD,
     CORPUS,
+    FILES,
     METRICS,
     RECIPE,
     WEIGHTS,
     ModelFiles,
     find_model,
     replace_files,
+    require_finished,
 )
 from forecasting.forecaster.network_forecaster import NetworkForecaster, load_forecaster
 from forecasting.forecaster.openings import OPENINGS
 from forecasting.training.card import with_section
-from forecasting.training.checkpoints import interrupted_run
 
 RATIONALE = "Recipe"
 """Title of the card's section with the comment that the recipe begins with."""
+_TRIALS = "| trials | "
+"""How the card's row begins that says how often the judged span was looked at."""
 _OF_THIS_MACHINE = ("mlflow_run_id", "seconds")
 
 
@@ -44,7 +47,7 @@ def publish(model: str | Path, out: str | Path, *, overwrite: bool = False) -> N
         The published model.
 
     Raises:
-        ConfigError: `out` holds a model or another recipe, or is the model's own folder.
+        ConfigError: `out` holds a model, another recipe or anything else, or is the model's own.
         ModelFileError: The model is missing, damaged, unfinished or has not passed its audit.
     """
     source, target = find_model(model), Path(out)
@@ -55,6 +58,7 @@ def publish(model: str | Path, out: str | Path, *, overwrite: bool = False) -> N
     metrics = {k: v for k, v in files.metrics.items() if k not in _OF_THIS_MACHINE}
     rationale = _comment(recipe.decode())
     card = with_section(files.card, RATIONALE, rationale) if rationale else files.card
+    card = card.replace(_TRIALS, f"{_TRIALS}by the ledger of who published it: ")
     kept = [CORPUS, AUDIT, AUDIT_TABLE, *([OPENINGS] if (source / OPENINGS).is_file() else [])]
     replace_files(
         target,
@@ -70,16 +74,17 @@ def publish(model: str | Path, out: str | Path, *, overwrite: bool = False) -> N
 
 
 def _require_finished(source: Path) -> None:
-    if interrupted_run(source) is not None:
-        raise ModelFileError(
-            f"the training in {source} is unfinished: expected a whole model. Continue it with "
-            "`forecasting train --resume`."
-        )
+    require_finished(source)
     stamp = read_stamp(source)
     if not stamp.startswith(f"LEAK AUDIT: {Outcome.PASSED.value}"):
         raise ModelFileError(
             f"{source} cannot be published ({stamp}): expected a model that has passed. Run "
             f"`forecasting audit {source}` first."
+        )
+    if not (source / AUDIT_TABLE).is_file():
+        raise ModelFileError(
+            f"{source} cannot be published (no {AUDIT_TABLE}): expected all that its audit wrote. "
+            f"Run `forecasting audit {source}` again."
         )
 
 
@@ -88,6 +93,13 @@ def _require_free(source: Path, target: Path, *, overwrite: bool) -> None:
         raise ConfigError(f"{target} is a file: expected a folder to write. Choose another --out.")
     if target.resolve() == source.resolve():
         raise ConfigError(f"{target} is the model itself: expected another folder. Choose one.")
+    ours = {*FILES, AUDIT, AUDIT_TABLE} | ({OPENINGS} & {path.name for path in source.iterdir()})
+    others = sorted({path.name for path in target.iterdir()} - ours) if target.is_dir() else []
+    if others:
+        raise ConfigError(
+            f"{target} holds {', '.join(others[:3])}: expected nothing but a recipe or a published "
+            "model. Choose another --out, or take them away."
+        )
     if (target / WEIGHTS).exists() and not overwrite:
         raise ConfigError(
             f"{target} already holds a model: expected a folder without {WEIGHTS}. Choose another "

@@ -11,9 +11,8 @@ from forecasting.errors import ConfigError, DataError
 from forecasting.evaluation.baselines.registry import BASELINES
 from forecasting.evaluation.evaluate import MIN_TRAINING_ROWS
 from forecasting.forecaster.corpus import Corpus
-from forecasting.forecaster.model_folder import RECIPE, WEIGHTS, read_folder
+from forecasting.forecaster.model_folder import RECIPE, RUN_FILE, WEIGHTS, read_folder
 from forecasting.market.panel import Panel, day, start_of
-from forecasting.training.checkpoints import RUN_FILE
 from forecasting.training.examples import Examples, prepare
 from forecasting.training.train import train
 from forecasting.workflow.throughput import training_rate

@@ -59,6 +59,18 @@ def test_asof_forgets_what_came_later(
     assert {row["origin"] for row in json.loads(done.out)["forecasts"]} == {"2012-01-13T00:00:00"}
 
 
+@pytest.mark.parametrize(("asof", "seen"), [("2011-08-12", True), ("2011-08-15", False)])
+def test_a_forecast_of_bars_that_the_model_has_seen_says_so(
+    asof: str, seen: bool, forecasting: Command, model_folder: Path, price_file: Path
+) -> None:
+    asked = ("forecast", model_folder, "--prices", price_file, "--asof", asof)
+    notes = json.loads(forecasting(*asked, "--json").out)["notes"]
+    expected = f"IN SAMPLE: the model was trained and chosen on bars before 2011-08-15, {asof} "
+    assert [note for note in notes if note.startswith(expected)] == notes
+    assert bool(notes) == seen
+    assert (expected in " ".join(forecasting(*asked).out.split())) == seen
+
+
 def test_tickers_that_ended_earlier_show_their_day(
     forecasting: Command, model_folder: Path, tmp_path: Path
 ) -> None:

@@ -3,18 +3,26 @@ from pathlib import Path
 import pytest
 import typer
 
+from forecasting import paths
 from forecasting.cli.options import check_date, complete_model, complete_recipe, complete_source
 
 
-def test_completion_of_models_finds_recipes_and_runs(tmp_path: Path) -> None:
-    for name in ("jamba-mine", "other"):
-        (tmp_path / "runs" / name).mkdir(parents=True)
-    (tmp_path / "runs" / "jamba-mine" / "recipe.yaml").touch()
-    found = complete_model("jamba")
-    assert {"jamba-long", "jamba-mine", "jamba-small", "jamba-tiny"} <= set(found)
-    assert found == sorted(name for name in complete_model("") if name.startswith("jamba"))
+def test_completion_of_models_finds_those_with_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paths, "shipped_models", lambda: tmp_path / "models")
+    for folder, content in (
+        ("models/jamba-ours", "model.safetensors"),
+        ("models/jamba-bare", "recipe.yaml"),
+        ("runs/jamba-mine", "model.safetensors"),
+        ("runs/jamba-unfinished", "unfinished_run"),
+        ("runs/other", "model.safetensors"),
+    ):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / content).touch()
+    assert complete_model("jamba") == ["jamba-mine", "jamba-ours"]
+    assert complete_model("") == ["jamba-mine", "jamba-ours", "other"]
     assert complete_model("zzz") == []
-    assert "other" not in complete_model("")
 
 
 def test_completion_of_recipes() -> None:

@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from cli.command import USAGE, Command
 from conftest import TINY
@@ -62,6 +63,34 @@ def test_doubts_about_the_recipe_come_first(
     assert told.out.startswith("- attn_layer_offset is 0: a hybrid")
     (note,) = json.loads(forecasting("train", *asked, "--overwrite", "--json").out)["notes"]
     assert note.startswith("attn_layer_offset is 0")
+
+
+@pytest.mark.parametrize(
+    ("task", "tickers", "expected"),
+    [
+        ("range_variance", ("A", "B"), "no prices here have ranges"),
+        ("rank", ("A", "B"), "no bar here has tickers enough to rank"),
+    ],
+)
+def test_a_task_without_targets_is_named(
+    task: str,
+    tickers: tuple[str, ...],
+    expected: str,
+    forecasting: Command,
+    close_only: fc.Panel,
+    trained_home: Path,
+    tmp_path: Path,
+) -> None:
+    closes = pd.DataFrame(
+        close_only.column("adj_close")[:, :2], index=close_only.times, columns=list(tickers)
+    )
+    for ticker in tickers:
+        closes[ticker].rename("close").to_csv(tmp_path / f"{ticker}.csv", index_label="date")
+    asked = ("--prices", tmp_path / "*.csv", "--no-twin", *SETTINGS, "--out", tmp_path / "mine")
+    asked += ("--set", f"network.tasks=[{task}]", "--set", f"training.task_weights={{{task}: 1}}")
+    done = forecasting("train", *asked)
+    assert done.code == 0
+    assert f"- Task {task}: {expected}, nothing was learnt." in done.out
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from forecasting.errors import ConfigError, ForecastingError, ModelFileError
 from forecasting.forecaster import model_folder as rooms_file
 from forecasting.forecaster.model_folder import (
     FILES,
+    RUN_FILE,
     WEIGHTS,
     find_model,
     read_folder,
@@ -267,8 +268,17 @@ def test_a_model_is_found_by_folder_or_by_its_name_under_runs(folder, tmp_path, 
 
 
 def test_a_recipe_without_weights_says_how_to_train_it():
-    with pytest.raises(ModelFileError, match="forecasting train --recipe"):
+    with pytest.raises(ModelFileError, match=r"`forecasting train --recipe gru-twin`\.$"):
         find_model("gru-twin")
+
+
+def test_an_unfinished_training_is_no_model(tmp_path):
+    mine = tmp_path / "runs" / "gru-twin"
+    mine.mkdir(parents=True)
+    (mine / RUN_FILE).touch()
+    for name in ("gru-twin", mine):
+        with pytest.raises(ModelFileError, match=f"the training in {mine} is unfinished.*--resume"):
+            find_model(name)
 
 
 # Writing.

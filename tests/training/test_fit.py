@@ -221,7 +221,7 @@ def test_a_damaged_checkpoint_is_refused(run, tmp_path, damage):
             identity.unlink()
         case "identity":
             identity.write_text("{")
-    with pytest.raises(ModelFileError, match=r"Train again without --resume\.$"):
+    with pytest.raises(ModelFileError, match=r"with --overwrite instead of --resume\.$"):
         run(resume=True)
 
 

@@ -13,7 +13,7 @@ from training.folders import Killed, contents
 
 from forecasting.config import Recipe, load_recipe
 from forecasting.errors import ConfigError, DataError, ForecastingError
-from forecasting.forecaster.model_folder import FILES
+from forecasting.forecaster.model_folder import FILES, RUN_FILE
 from forecasting.forecaster.network_forecaster import (
     NetworkForecaster,
     load_forecaster,
@@ -23,7 +23,6 @@ from forecasting.market.panel import COLUMNS, Panel
 from forecasting.market.simulation import simulate
 from forecasting.nn.adapters import Tune
 from forecasting.training import train as train_module
-from forecasting.training.checkpoints import RUN_FILE
 from forecasting.training.default_recipe import DEFAULT_RECIPE
 from forecasting.training.examples import Pretrained, choose_recipe, prepare, start_from
 from forecasting.training.fit import Fit, fit

@@ -13,10 +13,9 @@ import torch
 from training.folders import Killed, assert_same_weights, contents
 
 from forecasting.errors import ConfigError, ModelFileError
-from forecasting.forecaster.model_folder import WEIGHTS
+from forecasting.forecaster.model_folder import RUN_FILE, WEIGHTS
 from forecasting.market.simulation import simulate
 from forecasting.training import train as train_module
-from forecasting.training.checkpoints import RUN_FILE
 from forecasting.training.tracking import Run
 from forecasting.training.train import train
 
@@ -68,7 +67,7 @@ def test_resumed_it_ends_with_the_same_bits_and_one_run(
         assert {metric.step for metric in history} == {3, 6, 9}
 
 
-def test_without_resume_an_interrupted_training_starts_over(
+def test_an_interrupted_training_is_started_over_only_on_demand(
     store, recipe, market, trained, tmp_path, monkeypatch
 ):
     out = tmp_path / "model"
@@ -76,8 +75,11 @@ def test_without_resume_an_interrupted_training_starts_over(
         kill(patch, "")
         with pytest.raises(Killed):
             train(market, recipe, out=out, progress=False)
-    interrupted = (out / RUN_FILE).read_text()
-    model = train(market, recipe, out=out, progress=False)
+    interrupted, before = (out / RUN_FILE).read_text(), contents(out)
+    with pytest.raises(ConfigError, match="--resume to continue it, or --overwrite to start over"):
+        train(market, recipe, out=out, progress=False)
+    assert contents(out) == before
+    model = train(market, recipe, out=out, overwrite=True, progress=False)
     assert model.files.metrics["mlflow_run_id"] != interrupted
     assert_same_weights(out, trained)
 

@@ -18,9 +18,9 @@ from forecasting.evaluation.baselines import registry
 from forecasting.evaluation.comparison.diebold_mariano import diebold_mariano
 from forecasting.evaluation.scores.cells import Cells
 from forecasting.forecast.significance import Verdict
+from forecasting.forecaster.model_folder import RUN_FILE
 from forecasting.market.features import feature_names
 from forecasting.market.panel import Panel
-from forecasting.training.checkpoints import RUN_FILE
 from forecasting.workflow import judging, trainings
 from forecasting.workflow.comparison import Comparison, gain_table
 from forecasting.workflow.throughput import training_rate

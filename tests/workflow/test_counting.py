@@ -86,6 +86,15 @@ def test_evaluate_and_backtest_are_counted(model: NetworkForecaster, prices: Pan
     assert trials(["BBB"]).looks == 3
 
 
+def test_the_other_model_of_an_evaluation_is_looked_at_too(
+    model: NetworkForecaster, prices: Panel
+) -> None:
+    twin = fc.load_model(model.folder / "twin")
+    judging.evaluate(model, prices, against=twin)
+    counted = trials(prices)
+    assert (counted.looks, counted.configurations) == (2, 2)
+
+
 @pytest.mark.parametrize(
     "asked",
     [

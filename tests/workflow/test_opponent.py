@@ -37,7 +37,7 @@ def test_it_is_one_more_rival(model, twin, prices):
     told = beside.verdicts.set_index("rival")
     for column in ("gain", "t"):
         assert np.array_equal(told.loc[name, column], told.loc["gru-twin", column])
-    assert f"{name}: trained before 2011-08-15, on 4 of these 4 tickers, so that none is " in (
+    assert f"{name}: trained before 2011-08-15, on all of these tickers, so that none is " in (
         " ".join(beside.notes)
     )
 
@@ -60,10 +60,13 @@ def test_kin_and_strangers(model, twin, prices):
         "The two were trained on the same prices: they differ by settings and seed alone.",
     )
     members = {k: v for k, v in model.corpus.members.items() if k != "AAA"}
-    (note,) = oppose(model, later(twin, members=members), span).notes
-    assert note.endswith("on 3 of these 4 tickers; zero-shot are the other 1.")
-    (note,) = oppose(model, later(twin, members=members), span, ["AAA"]).notes
-    assert note.endswith("on 0 of these 1 tickers; zero-shot are the other 1.")
+    for scored, expected in (
+        (None, "on 3 of these 4 tickers; zero-shot is the other 1."),
+        (["AAA"], "on none of these tickers, so that all are zero-shot."),
+        (["BBB", "CCC"], "on all of these tickers, so that none is zero-shot."),
+    ):
+        (note,) = oppose(model, later(twin, members=members), span, scored).notes
+        assert note.endswith(expected)
 
 
 def test_bars_that_it_has_seen_are_refused(model, twin, prices):

@@ -17,9 +17,16 @@ from forecasting.forecaster.audit_stamp import (
     weights_digest,
     write_stamp,
 )
-from forecasting.forecaster.model_folder import CARD, CORPUS, FILES, METRICS, RECIPE, WEIGHTS
+from forecasting.forecaster.model_folder import (
+    CARD,
+    CORPUS,
+    FILES,
+    METRICS,
+    RECIPE,
+    RUN_FILE,
+    WEIGHTS,
+)
 from forecasting.forecaster.openings import OPENINGS
-from forecasting.training.checkpoints import RUN_FILE
 from forecasting.workflow.publishing import RATIONALE, publish
 
 HEADLINE = "LEAK AUDIT: PASSED (10 tests, 2026-11-23)"
@@ -125,10 +132,26 @@ def test_only_what_has_passed_is_published(run: Path, tmp_path: Path) -> None:
         with pytest.raises(ModelFileError, match="expected a model that has passed"):
             publish(run, out)
     stamp(run)
-    (run / RUN_FILE).write_text("0" * 32)
-    with pytest.raises(ModelFileError, match="is unfinished"):
+    (run / AUDIT_TABLE).unlink()
+    with pytest.raises(
+        ModelFileError, match=rf"\(no {AUDIT_TABLE}\).*Run `forecasting audit {run}`"
+    ):
         publish(run, out)
+    (run / RUN_FILE).write_text("0" * 32)
+    for name in (WEIGHTS, RECIPE, RUN_FILE):
+        with pytest.raises(ModelFileError, match=rf"the training in {run} is unfinished"):
+            publish(run, out)
+        (run / name).unlink()
     assert not out.exists()
+
+
+def test_nothing_of_another_model_stays_beside_it(run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "shared"
+    publish(run, out)
+    (out / "twin").mkdir()
+    (out / OPENINGS).touch()
+    with pytest.raises(ConfigError, match=rf"{out} holds {OPENINGS}, twin: expected nothing but"):
+        publish(run, out, overwrite=True)
 
 
 def test_places_that_cannot_be(run: Path, tmp_path: Path) -> None:

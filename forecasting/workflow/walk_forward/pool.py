@@ -17,6 +17,7 @@ import torch
 
 from forecasting.errors import ForecastingError
 from forecasting.market.panel import Panel
+from forecasting.workflow.orphans import end_with_parent
 from forecasting.workflow.walk_forward.files import write_result
 from forecasting.workflow.walk_forward.task import FoldTask, run_task
 
@@ -96,6 +97,7 @@ def _error(error: BaseException | None) -> Exception | None:
 
 def _start_worker(prices: Panel, out: Path, threads: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this one
+    end_with_parent()
     torch.set_num_threads(threads)
     _at_work["here"] = (prices, out)
 
