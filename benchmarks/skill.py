@@ -9,9 +9,9 @@ IC), `hourly` (the next day from intraday bars), `sample` (the 20 bundled stocks
 looked for in $FORECASTING_BENCH_DATA; where it is absent, `sample` alone runs.
 
 From scratch 245 trainings of about a minute each (a network of `daily` and `sample` has four
-teachers; the GRU on hourly bars takes 5 to 7 minutes), two at once, and half an hour of baselines
-and scores: TIME on two cores that do nothing else, with --quick a quarter of an hour. The exit
-status is 1 where a floor is missed.
+teachers; the GRU on hourly bars takes 3 minutes), two at once, and a quarter of an hour of
+baselines and scores: two to three hours on two cores that do nothing else, with --quick a quarter
+of one. The exit status is 1 where a floor is missed.
 """
 
 import argparse
