@@ -21,9 +21,6 @@ from forecasting.market.splits import resolve_dates
 from forecasting.training.default_recipe import DEFAULT_RECIPE
 from forecasting.workflow.publishing import RATIONALE
 
-pytestmark = pytest.mark.skipif(
-    not (FOLDER / WEIGHTS).is_file(), reason=f"{FOLDER} has no {WEIGHTS} yet: `make pretrain`"
-)
 LARGEST = 5 * 2**20
 MOST_LINES = 12
 
