@@ -1,9 +1,9 @@
 """The table of daily bars: the reference beside its twins and every baseline.
 
-`daily` trains on us40 and has to reach the floors; `sample` is what anyone has: the 20 bundled
-stocks. Two questions are asked of networks without teachers, a fifth of the work: `stacks`, what
-another stack of layers would do, and `broad`, what training on us190 would; both are judged on the
-tickers of us40.
+`daily` trains on us40 and `broad_taught` on us190; both are judged on the tickers of us40 and have
+the same floors. `sample` is what anyone has: the 20 bundled stocks. Two questions are asked of
+networks without teachers, a fifth of the work: `stacks`, what another stack of layers would do, and
+`broad`, how much of `broad_taught` is due to its tickers.
 """
 
 from collections.abc import Sequence
@@ -44,9 +44,12 @@ def stacks(setting: Setting) -> list[Row]:
 
 def broad(setting: Setting) -> list[Row]:
     """Trained on us190, without teachers, judged on the tickers of us40."""
-    recipes = [setting.recipe(name, DAILY_DATES, teachers=False) for name in RECIPES]
-    tickers = setting.daily_prices(US40).tickers
-    return _measure(BROAD, setting, recipes, setting.daily_prices(US190), Floors(), tickers)
+    return _broadly(BROAD, setting, Floors(), teachers=False)
+
+
+def broad_taught(setting: Setting) -> list[Row]:
+    """As `broad`, with teachers."""
+    return _broadly("broad_taught", setting, DAILY, teachers=True)
 
 
 def sample(setting: Setting) -> list[Row]:
@@ -62,6 +65,12 @@ def broad_models(setting: Setting, prices: Panel, parent: str) -> Models:
     recipe = setting.recipe(REFERENCE, DAILY_DATES, teachers=False)
     entries = enter_all(setting, setting.folder(BROAD), [recipe], prices)
     return train_entries(entries, setting, parent)
+
+
+def _broadly(part: str, setting: Setting, floors: Floors, *, teachers: bool) -> list[Row]:
+    recipes = [setting.recipe(name, DAILY_DATES, teachers=teachers) for name in RECIPES]
+    tickers = setting.daily_prices(US40).tickers
+    return _measure(part, setting, recipes, setting.daily_prices(US190), floors, tickers)
 
 
 def _measure(
