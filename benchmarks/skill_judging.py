@@ -72,6 +72,7 @@ def judge(
     parent: str,
     *,
     tickers: Sequence[str] | None = None,
+    since: str | None = None,
     kinds: Sequence[type[Baseline]] = BASELINES,
 ) -> Judged:
     """Score models and baselines from the models' first unseen bar on.
@@ -82,6 +83,7 @@ def judge(
         prices: Of training, validation and test; the baselines are fitted on all their tickers.
         parent: MLflow run that the looks are counted below.
         tickers: Score only these.
+        since: Score from this later date on; the baselines are fitted as if it were not given.
         kinds: Which baselines.
     """
     reference = next(iter(models))
@@ -92,10 +94,12 @@ def judge(
         whole = forecast_networks(models, seeds, prices, say)
         baselines = fit_baselines(first, prices, start, kinds, say)
         say("scores and tests")
-        single = {name: [f.between(start) for f in made] for name, made in whole.items()}
+        scored = start if since is None else np.datetime64(since, "ns")
+        single = {name: [f.between(scored) for f in made] for name, made in whole.items()}
         joint = {name: ensemble(name, made) for name, made in single.items() if len(made) > 1}
-        answers = [*(f for made in single.values() for f in made), *baselines, *joint.values()]
-        span = prices.between(start)
+        others = [*(each.between(scored) for each in baselines), *joint.values()]
+        answers = [*(f for made in single.values() for f in made), *others]
+        span = prices.between(scored)
         cells, _ = common_cells(span, answers, tickers)
         members = {name: [each.name for each in made] for name, made in single.items()}
         names = [each.name for each in baselines]
@@ -105,7 +109,7 @@ def judge(
             ensembles={name: each.name for name, each in joint.items()},
             baselines=names,
             gains=gain_table(cells, members | {name: [name] for name in names}),
-            coverage=_calibrated_coverage(whole[reference], prices, cells, start, span.times),
+            coverage=_calibrated_coverage(whole[reference], prices, cells, scored, span.times),
             looks=trials(prices, start).looks,
         )
 
