@@ -8,7 +8,8 @@ ones. Trained to 2011, chosen on 2012-13, tested from 2014; baselines are fitted
 Rivals: the recipe's GRU of equal parameters, on the same windows for as many steps; the default on
 daily bars, with its own features, task and settings, which were chosen for days, and the same with
 realised variances and ranges among its features; log-HAR-t on the daily range, on realised variance
-and on realised range. No network here has teachers.
+and on realised range. `hourly` trains all networks without teachers, `taught` each with those that
+the default has.
 """
 
 from dataclasses import dataclass, replace
@@ -18,8 +19,8 @@ import numpy as np
 
 from benchmarks.outcome import Row
 from benchmarks.skill_hourly_prices import daily_prices, hourly_prices, on_days
-from benchmarks.skill_judging import Say, forecast_networks, steps
-from benchmarks.skill_rows import Floors, crps_rows, gain_rows, rival_rows
+from benchmarks.skill_judging import Say, ensemble, forecast_networks, steps
+from benchmarks.skill_rows import Floors, crps_rows, ensemble_rows, gain_rows, rival_rows
 from benchmarks.skill_setting import REFERENCE, Setting
 from benchmarks.skill_training import Models, enter_all, train_entries
 from forecasting.config import Recipe, load_recipe
@@ -68,38 +69,53 @@ FLOORS = Floors(beaten={1: (ON_DAYS, RealizedVarianceHarT.name)}, twin=TWIN)
 """Beating the GRU is an aim, and so is log-HAR-t on ranges, which is better than on variance."""
 
 
-def measure(setting: Setting) -> list[Row]:
+def hourly(setting: Setting) -> list[Row]:
     """Gains over EWMA-t on days, and tests against every rival."""
-    hourly = setting.prices(hourly_prices(), DATES)
-    daily = daily_prices(hourly)
-    folder = setting.folder("hourly")
-    entries = enter_all(setting, folder, hourly_recipes(setting), hourly)
-    entries += enter_all(setting, folder, daily_recipes(setting), daily)
+    return _measure("hourly", setting, teachers=False)
+
+
+def taught(setting: Setting) -> list[Row]:
+    """As `hourly`, with teachers."""
+    return _measure("hourly_taught", setting, teachers=True)
+
+
+def _measure(part: str, setting: Setting, *, teachers: bool) -> list[Row]:
+    of_hours = setting.prices(hourly_prices(), DATES)
+    of_days = daily_prices(of_hours)
+    folder = setting.folder(part)
+    entries = enter_all(setting, folder, hourly_recipes(setting, teachers=teachers), of_hours)
+    entries += enter_all(setting, folder, daily_recipes(setting, teachers=teachers), of_days)
     with open_parent_run("comparison", folder, resume=True) as run:
         models = train_entries(entries, setting, run.run_id)
-        with count_comparison(models, setting.seeds, daily, run.run_id):
-            cells, members = _cells(models, setting, hourly, daily)
-        looks = trials(daily, setting.dates(DATES)[1]).looks
+        with count_comparison(models, setting.seeds, of_days, run.run_id):
+            judged = _judge(models, setting, of_hours, of_days)
+        looks = trials(of_days, setting.dates(DATES)[1]).looks
+    cells, members = judged.cells, judged.members
     gains = gain_table(cells, members | {kind.name: [kind.name] for kind in BASELINES})
     return [
-        *gain_rows("hourly", gains, HYBRID, FLOORS),
-        *rival_rows("hourly", gains, HYBRID, FLOORS, len(setting.seeds)),
-        *crps_rows("hourly", cells, members, FLOORS),
-        *(Row(f"hourly {e.name}", "training", e.entrant.rate, "bars/s") for e in entries),
-        Row("hourly", "test openings", looks, "looks"),
+        *gain_rows(part, gains, HYBRID, FLOORS),
+        *rival_rows(part, gains, HYBRID, FLOORS, len(setting.seeds)),
+        *ensemble_rows(part, cells, members, judged.ensembles),
+        *crps_rows(part, cells, members, FLOORS),
+        *(Row(f"{part} {e.name}", "training", e.entrant.rate, "bars/s") for e in entries),
+        Row(part, "test openings", looks, "looks"),
     ]
 
 
-def hourly_recipes(setting: Setting) -> list[Recipe]:
+def hourly_recipes(setting: Setting, *, teachers: bool) -> list[Recipe]:
     """The hybrid and its GRU, trained alike on hourly bars."""
     hybrid, twin = load_recipe(HYBRID), load_recipe(TWIN)
-    alike = twin.model_copy(update={"data": hybrid.data, "training": hybrid.training})
-    return [setting.shortened(_dated(each, setting)) for each in (hybrid, alike)]
+    distillation = load_recipe(REFERENCE).training.distillation if teachers else None
+    training = hybrid.training.model_copy(update={"distillation": distillation})
+    alike = {"data": hybrid.data, "training": training}
+    return [
+        setting.shortened(_dated(each.model_copy(update=alike), setting)) for each in (hybrid, twin)
+    ]
 
 
-def daily_recipes(setting: Setting) -> list[Recipe]:
+def daily_recipes(setting: Setting, *, teachers: bool) -> list[Recipe]:
     """The default on days, without and with realised variances among its features."""
-    dated, recipes = setting.recipe(REFERENCE, DATES, teachers=False), []
+    dated, recipes = setting.recipe(REFERENCE, DATES, teachers=teachers), []
     for name, features in (
         (ON_DAYS, _DAY_FEATURES),
         (ON_REALIZED_DAYS, "+".join((_DAY_FEATURES, *_REALIZED))),
@@ -115,26 +131,42 @@ def _dated(recipe: Recipe, setting: Setting) -> Recipe:
     return recipe.model_copy(update={"data": recipe.data.model_copy(update=dates)})
 
 
-def _cells(
-    models: Models, setting: Setting, hourly: Panel, daily: Panel
-) -> tuple[list[Cells], dict[str, list[str]]]:
-    """The common cells of all forecasters on days, and the networks' names in them."""
+@dataclass(frozen=True, eq=False)
+class _Judged:
+    """The common cells of all forecasters on days, and whose names are in them.
+
+    Attributes:
+        cells: Of the next day.
+        members: Recipe to the names of its trainings.
+        ensembles: Recipe to the name of its trainings' joint forecast, if there are several.
+    """
+
+    cells: list[Cells]
+    members: dict[str, list[str]]
+    ensembles: dict[str, str]
+
+
+def _judge(models: Models, setting: Setting, hourly: Panel, daily: Panel) -> _Judged:
     validation, test = setting.dates(DATES)
     start = np.datetime64(test, "ns")
     recent, days = hourly.between(validation), daily.between(validation)
     with steps(len(models) * len(setting.seeds) + len(BASELINES) + 1) as say:
-        answers: list[Forecast] = []
-        members: dict[str, list[str]] = {}
+        single: dict[str, list[Forecast]] = {}
         for name, trained in models.items():
             of_hours = trained[0].corpus.interval == hourly.interval
             bars = hourly if of_hours else daily
             made = forecast_networks({name: trained}, setting.seeds, bars, say)[name]
-            members[name] = [each.name for each in made]
             moved = [on_days(f, recent, days) if of_hours else _one_day_ahead(f) for f in made]
-            answers += [each.between(start) for each in moved]
-        answers += _baselines(daily, start, say)
+            single[name] = [each.between(start) for each in moved]
+        joint = {name: ensemble(name, made) for name, made in single.items() if len(made) > 1}
+        baselines = _baselines(daily, start, say)
         say("scores and tests")
-        return common_cells(daily.between(start), answers)[0], members
+        answers = [*(f for made in single.values() for f in made), *baselines, *joint.values()]
+        return _Judged(
+            cells=common_cells(daily.between(start), answers)[0],
+            members={name: [each.name for each in made] for name, made in single.items()},
+            ensembles={name: each.name for name, each in joint.items()},
+        )
 
 
 def _one_day_ahead(forecast: Forecast) -> Forecast:

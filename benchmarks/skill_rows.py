@@ -61,7 +61,7 @@ def judged_rows(part: str, judged: Judged, floors: Floors) -> list[Row]:
     return [
         *gain_rows(part, judged.gains, reference, floors),
         *rival_rows(part, judged.gains, reference, floors, len(judged.members[reference])),
-        *_ensemble_rows(part, judged),
+        *ensemble_rows(part, judged.cells, judged.members, judged.ensembles),
         *crps_rows(part, judged.cells, judged.members, floors),
         *_coverage_rows(part, judged, reference, floors),
         Row(part, "test openings", judged.looks, "looks", "counted in this bench's own ledger"),
@@ -116,9 +116,14 @@ def rival_rows(
     return rows
 
 
-def _ensemble_rows(part: str, judged: Judged) -> list[Row]:
+def ensemble_rows(
+    part: str,
+    cells: Sequence[Cells],
+    members: Mapping[str, Sequence[str]],
+    ensembles: Mapping[str, str],
+) -> list[Row]:
     """Gain over EWMA-t of the seeds' joint forecasts."""
-    table = ensemble_table(judged.cells, judged.members, judged.ensembles)
+    table = ensemble_table(cells, members, ensembles)
     return [
         Row(
             case_of(part, row["horizon"], row["forecaster"]),
