@@ -5,13 +5,13 @@
 Models, their MLflow store and its ledger of looks lie below --out, apart from the user's own; a
 second call keeps what is trained there. Parts: `daily` (us40), `stacks` (every stack of layers),
 `broad` (trained on us190, judged on us40's tickers) and `broad_taught` (with teachers), `tickers`
-(left out of training), `cross_section` (rank IC), `hourly` (the next day from intraday bars) and
-`hourly_taught` (with teachers), `sample` (the 20 bundled stocks). Bench data is looked for in
-$FORECASTING_BENCH_DATA; where it is absent, `sample` alone runs.
+(left out of training), `cross_section` (rank IC), `hourly` (the next day from intraday bars),
+`sample` (the 20 bundled stocks). Bench data is looked for in $FORECASTING_BENCH_DATA; where it is
+absent, `sample` alone runs.
 
-From scratch 420 trainings of about a minute each (a network of `daily`, `sample` and the taught
-parts has four teachers; the GRU on hourly bars takes 3 minutes), two at once, and half an hour of
-baselines and scores: about five hours on two cores that do nothing else, with --quick a quarter of
+From scratch 320 trainings of about a minute each (a network of `daily`, `broad_taught` and `sample`
+has four teachers; the GRU on hourly bars takes 3 minutes), two at once, and half an hour of
+baselines and scores: about four hours on two cores that do nothing else, with --quick a quarter of
 one. The exit status is 1 where a floor is missed.
 """
 
@@ -37,8 +37,7 @@ PARTS: dict[str, tuple[Callable[[Setting], list[Row]], tuple[str, ...]]] = {
     "broad_taught": (skill_daily.broad_taught, (US40, US190)),
     "tickers": (skill_tickers.measure, (US190,)),
     "cross_section": (skill_cross_section.measure, (US190,)),
-    "hourly": (skill_hourly.hourly, (HOURLY, FACTORS)),
-    "hourly_taught": (skill_hourly.taught, (HOURLY, FACTORS)),
+    "hourly": (skill_hourly.measure, (HOURLY, FACTORS)),
     "sample": (skill_daily.sample, ()),
 }
 """What a part runs, and which files of the bench data it needs."""

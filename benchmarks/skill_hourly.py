@@ -8,8 +8,7 @@ ones. Trained to 2011, chosen on 2012-13, tested from 2014; baselines are fitted
 Rivals: the recipe's GRU of equal parameters, on the same windows for as many steps; the default on
 daily bars, with its own features, task and settings, which were chosen for days, and the same with
 realised variances and ranges among its features; log-HAR-t on the daily range, on realised variance
-and on realised range. `hourly` trains all networks without teachers, `taught` each with those that
-the default has.
+and on realised range. No network here has teachers; each one's seeds are judged together as well.
 """
 
 from dataclasses import dataclass, replace
@@ -36,6 +35,7 @@ from forecasting.workflow.comparison import gain_table
 from forecasting.workflow.comparison_looks import count_comparison
 from forecasting.workflow.parent_run import open_parent_run
 
+PART = "hourly"
 HYBRID, TWIN = "jamba-hourly", "gru-hourly"
 ON_DAYS, ON_REALIZED_DAYS = REFERENCE, f"{REFERENCE}-realized"
 DATES = ("2012-01-01", "2014-01-01")
@@ -69,53 +69,40 @@ FLOORS = Floors(beaten={1: (ON_DAYS, RealizedVarianceHarT.name)}, twin=TWIN)
 """Beating the GRU is an aim, and so is log-HAR-t on ranges, which is better than on variance."""
 
 
-def hourly(setting: Setting) -> list[Row]:
+def measure(setting: Setting) -> list[Row]:
     """Gains over EWMA-t on days, and tests against every rival."""
-    return _measure("hourly", setting, teachers=False)
-
-
-def taught(setting: Setting) -> list[Row]:
-    """As `hourly`, with teachers."""
-    return _measure("hourly_taught", setting, teachers=True)
-
-
-def _measure(part: str, setting: Setting, *, teachers: bool) -> list[Row]:
-    of_hours = setting.prices(hourly_prices(), DATES)
-    of_days = daily_prices(of_hours)
-    folder = setting.folder(part)
-    entries = enter_all(setting, folder, hourly_recipes(setting, teachers=teachers), of_hours)
-    entries += enter_all(setting, folder, daily_recipes(setting, teachers=teachers), of_days)
+    hourly = setting.prices(hourly_prices(), DATES)
+    daily = daily_prices(hourly)
+    folder = setting.folder(PART)
+    entries = enter_all(setting, folder, hourly_recipes(setting), hourly)
+    entries += enter_all(setting, folder, daily_recipes(setting), daily)
     with open_parent_run("comparison", folder, resume=True) as run:
         models = train_entries(entries, setting, run.run_id)
-        with count_comparison(models, setting.seeds, of_days, run.run_id):
-            judged = _judge(models, setting, of_hours, of_days)
-        looks = trials(of_days, setting.dates(DATES)[1]).looks
+        with count_comparison(models, setting.seeds, daily, run.run_id):
+            judged = _judge(models, setting, hourly, daily)
+        looks = trials(daily, setting.dates(DATES)[1]).looks
     cells, members = judged.cells, judged.members
     gains = gain_table(cells, members | {kind.name: [kind.name] for kind in BASELINES})
     return [
-        *gain_rows(part, gains, HYBRID, FLOORS),
-        *rival_rows(part, gains, HYBRID, FLOORS, len(setting.seeds)),
-        *ensemble_rows(part, cells, members, judged.ensembles),
-        *crps_rows(part, cells, members, FLOORS),
-        *(Row(f"{part} {e.name}", "training", e.entrant.rate, "bars/s") for e in entries),
-        Row(part, "test openings", looks, "looks"),
+        *gain_rows(PART, gains, HYBRID, FLOORS),
+        *rival_rows(PART, gains, HYBRID, FLOORS, len(setting.seeds)),
+        *ensemble_rows(PART, cells, members, judged.ensembles),
+        *crps_rows(PART, cells, members, FLOORS),
+        *(Row(f"{PART} {e.name}", "training", e.entrant.rate, "bars/s") for e in entries),
+        Row(PART, "test openings", looks, "looks"),
     ]
 
 
-def hourly_recipes(setting: Setting, *, teachers: bool) -> list[Recipe]:
+def hourly_recipes(setting: Setting) -> list[Recipe]:
     """The hybrid and its GRU, trained alike on hourly bars."""
     hybrid, twin = load_recipe(HYBRID), load_recipe(TWIN)
-    distillation = load_recipe(REFERENCE).training.distillation if teachers else None
-    training = hybrid.training.model_copy(update={"distillation": distillation})
-    alike = {"data": hybrid.data, "training": training}
-    return [
-        setting.shortened(_dated(each.model_copy(update=alike), setting)) for each in (hybrid, twin)
-    ]
+    alike = twin.model_copy(update={"data": hybrid.data, "training": hybrid.training})
+    return [setting.shortened(_dated(each, setting)) for each in (hybrid, alike)]
 
 
-def daily_recipes(setting: Setting, *, teachers: bool) -> list[Recipe]:
+def daily_recipes(setting: Setting) -> list[Recipe]:
     """The default on days, without and with realised variances among its features."""
-    dated, recipes = setting.recipe(REFERENCE, DATES, teachers=teachers), []
+    dated, recipes = setting.recipe(REFERENCE, DATES, teachers=False), []
     for name, features in (
         (ON_DAYS, _DAY_FEATURES),
         (ON_REALIZED_DAYS, "+".join((_DAY_FEATURES, *_REALIZED))),
