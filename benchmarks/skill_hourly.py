@@ -18,20 +18,18 @@ import numpy as np
 
 from benchmarks.outcome import Row
 from benchmarks.skill_hourly_prices import daily_prices, hourly_prices, on_days
-from benchmarks.skill_judging import Say, ensemble, forecast_networks, steps
-from benchmarks.skill_rows import Floors, crps_rows, ensemble_rows, gain_rows, rival_rows
+from benchmarks.skill_judging import Say, Scored, forecast_networks, score, steps
+from benchmarks.skill_rows import Floors, scored_rows
 from benchmarks.skill_setting import REFERENCE, Setting
 from benchmarks.skill_training import Models, enter_all, train_entries
 from forecasting.config import Recipe, load_recipe
 from forecasting.evaluation.baselines import EwmaT, LogHarT
 from forecasting.evaluation.baselines.baseline import Baseline
 from forecasting.evaluation.baselines.registry import forecast_baselines
-from forecasting.evaluation.scores.cells import Cells, common_cells
 from forecasting.forecast.forecast import Forecast
 from forecasting.market.panel import Panel, start_of
 from forecasting.market.sequences import make_sequences
 from forecasting.training.trial_ledger import trials
-from forecasting.workflow.comparison import gain_table
 from forecasting.workflow.comparison_looks import count_comparison
 from forecasting.workflow.parent_run import open_parent_run
 
@@ -79,15 +77,10 @@ def measure(setting: Setting) -> list[Row]:
     with open_parent_run("comparison", folder, resume=True) as run:
         models = train_entries(entries, setting, run.run_id)
         with count_comparison(models, setting.seeds, daily, run.run_id):
-            judged = _judge(models, setting, hourly, daily)
+            scored = _scored(models, setting, hourly, daily)
         looks = trials(daily, setting.dates(DATES)[1]).looks
-    cells, members = judged.cells, judged.members
-    gains = gain_table(cells, members | {kind.name: [kind.name] for kind in BASELINES})
     return [
-        *gain_rows(PART, gains, HYBRID, FLOORS),
-        *rival_rows(PART, gains, HYBRID, FLOORS, len(setting.seeds)),
-        *ensemble_rows(PART, cells, members, judged.ensembles),
-        *crps_rows(PART, cells, members, FLOORS),
+        *scored_rows(PART, scored, FLOORS),
         *(Row(f"{PART} {e.name}", "training", e.entrant.rate, "bars/s") for e in entries),
         Row(PART, "test openings", looks, "looks"),
     ]
@@ -118,22 +111,8 @@ def _dated(recipe: Recipe, setting: Setting) -> Recipe:
     return recipe.model_copy(update={"data": recipe.data.model_copy(update=dates)})
 
 
-@dataclass(frozen=True, eq=False)
-class _Judged:
-    """The common cells of all forecasters on days, and whose names are in them.
-
-    Attributes:
-        cells: Of the next day.
-        members: Recipe to the names of its trainings.
-        ensembles: Recipe to the name of its trainings' joint forecast, if there are several.
-    """
-
-    cells: list[Cells]
-    members: dict[str, list[str]]
-    ensembles: dict[str, str]
-
-
-def _judge(models: Models, setting: Setting, hourly: Panel, daily: Panel) -> _Judged:
+def _scored(models: Models, setting: Setting, hourly: Panel, daily: Panel) -> Scored:
+    """All forecasters on the days that they share."""
     validation, test = setting.dates(DATES)
     start = np.datetime64(test, "ns")
     recent, days = hourly.between(validation), daily.between(validation)
@@ -145,15 +124,9 @@ def _judge(models: Models, setting: Setting, hourly: Panel, daily: Panel) -> _Ju
             made = forecast_networks({name: trained}, setting.seeds, bars, say)[name]
             moved = [on_days(f, recent, days) if of_hours else _one_day_ahead(f) for f in made]
             single[name] = [each.between(start) for each in moved]
-        joint = {name: ensemble(name, made) for name, made in single.items() if len(made) > 1}
         baselines = _baselines(daily, start, say)
         say("scores and tests")
-        answers = [*(f for made in single.values() for f in made), *baselines, *joint.values()]
-        return _Judged(
-            cells=common_cells(daily.between(start), answers)[0],
-            members={name: [each.name for each in made] for name, made in single.items()},
-            ensembles={name: each.name for name, each in joint.items()},
-        )
+        return score(single, baselines, daily.between(start))
 
 
 def _one_day_ahead(forecast: Forecast) -> Forecast:

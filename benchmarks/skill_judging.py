@@ -1,6 +1,6 @@
 """Judge trained models beside the baselines: the same cells, tests and looks as `compare`'s."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -29,26 +29,36 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
-    """What was measured of the networks of a part; the first recipe is the reference.
+class Scored:
+    """Forecasts of networks and baselines on the same cells; the first recipe is the reference.
 
     Attributes:
         cells: The common cells of each horizon.
         members: Recipe to the names of its trainings in the cells.
-        ensembles: Recipe to the name of its trainings' joint forecast in the cells.
-        baselines: Names of the baselines in the cells.
+        ensembles: Recipe to the name of its trainings' joint forecast in the cells, if it has more
+            than one.
         gains: Gains and tests of recipes and baselines, as `Comparison.gains`.
+    """
+
+    cells: list[Cells]
+    members: dict[str, list[str]]
+    ensembles: dict[str, str]
+    gains: pd.DataFrame
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What was measured of the networks of a part; the first recipe is the reference.
+
+    Attributes:
+        scored: Their forecasts beside those of the baselines.
         coverage: Of the reference's 90 % band after calibration, one row a horizon and calendar
             year (0 for the whole span): horizon, year, dates, and over the seeds mean, min and max;
             these are missing where a year has too few dates to be judged.
         looks: How often the bench has looked at bars of the test span so far, this look included.
     """
 
-    cells: list[Cells]
-    members: dict[str, list[str]]
-    ensembles: dict[str, str]
-    baselines: list[str]
-    gains: pd.DataFrame
+    scored: Scored
     coverage: pd.DataFrame
     looks: int
 
@@ -73,7 +83,6 @@ def judge(
     *,
     tickers: Sequence[str] | None = None,
     since: str | None = None,
-    kinds: Sequence[type[Baseline]] = BASELINES,
 ) -> Judged:
     """Score models and baselines from the models' first unseen bar on.
 
@@ -84,34 +93,52 @@ def judge(
         parent: MLflow run that the looks are counted below.
         tickers: Score only these.
         since: Score from this later date on; the baselines are fitted as if it were not given.
-        kinds: Which baselines.
     """
     reference = next(iter(models))
     first = models[reference][0]
     start = np.datetime64(first.corpus.test_start, "ns")
-    total = sum(map(len, models.values())) + len(kinds) + 1
+    total = sum(map(len, models.values())) + len(BASELINES) + 1
     with steps(total) as say, count_comparison(models, seeds, prices, parent):
         whole = forecast_networks(models, seeds, prices, say)
-        baselines = fit_baselines(first, prices, start, kinds, say)
+        baselines = fit_baselines(first, prices, start, BASELINES, say)
         say("scores and tests")
-        scored = start if since is None else np.datetime64(since, "ns")
-        single = {name: [f.between(scored) for f in made] for name, made in whole.items()}
-        joint = {name: ensemble(name, made) for name, made in single.items() if len(made) > 1}
-        others = [*(each.between(scored) for each in baselines), *joint.values()]
-        answers = [*(f for made in single.values() for f in made), *others]
-        span = prices.between(scored)
-        cells, _ = common_cells(span, answers, tickers)
-        members = {name: [each.name for each in made] for name, made in single.items()}
-        names = [each.name for each in baselines]
+        scored_from = start if since is None else np.datetime64(since, "ns")
+        single = {name: [f.between(scored_from) for f in made] for name, made in whole.items()}
+        span = prices.between(scored_from)
+        scored = score(single, [each.between(scored_from) for each in baselines], span, tickers)
         return Judged(
-            cells=cells,
-            members=members,
-            ensembles={name: each.name for name, each in joint.items()},
-            baselines=names,
-            gains=gain_table(cells, members | {name: [name] for name in names}),
-            coverage=_calibrated_coverage(whole[reference], prices, cells, scored, span.times),
+            scored=scored,
+            coverage=_calibrated_coverage(
+                whole[reference], prices, scored.cells, scored_from, span.times
+            ),
             looks=trials(prices, start).looks,
         )
+
+
+def score(
+    networks: Mapping[str, Sequence[Forecast]],
+    baselines: Sequence[Forecast],
+    prices: Panel,
+    tickers: Sequence[str] | None = None,
+) -> Scored:
+    """Networks, their seeds' joint forecasts and baselines on the cells that all of them have.
+
+    Args:
+        networks: Recipe to the forecasts of its trainings; the first is the reference.
+        baselines: Theirs.
+        prices: Of the test span.
+        tickers: Score only these.
+    """
+    joint = {name: _ensemble(name, made) for name, made in networks.items() if len(made) > 1}
+    answers = [*(f for made in networks.values() for f in made), *baselines, *joint.values()]
+    cells, _ = common_cells(prices, answers, tickers)
+    members = {name: [each.name for each in made] for name, made in networks.items()}
+    return Scored(
+        cells=cells,
+        members=members,
+        ensembles={name: each.name for name, each in joint.items()},
+        gains=gain_table(cells, members | {each.name: [each.name] for each in baselines}),
+    )
 
 
 def forecast_networks(
@@ -155,7 +182,7 @@ def fit_baselines(
     return forecast_baselines(sequences, rows, start, decay=decay, progress=say, kinds=kinds)
 
 
-def ensemble(name: str, forecasts: Sequence[Forecast]) -> Forecast:
+def _ensemble(name: str, forecasts: Sequence[Forecast]) -> Forecast:
     """The joint forecast of a recipe's seeds."""
     joint = Mixture(tuple(each.law for each in forecasts))
     return replace(forecasts[0], name=f"{name} ensemble of {len(forecasts)}", law=joint)

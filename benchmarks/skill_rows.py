@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.outcome import Row
-from benchmarks.skill_judging import Judged
+from benchmarks.skill_judging import Judged, Scored
 from benchmarks.skill_setting import MEMORYLESS, TWIN
 from forecasting.evaluation.baselines import EwmaT
 from forecasting.evaluation.calibration.coverage import LEAST_IN_YEAR
@@ -57,18 +57,26 @@ DAILY = Floors(
 
 def judged_rows(part: str, judged: Judged, floors: Floors) -> list[Row]:
     """All rows of a part."""
-    reference = next(iter(judged.members))
     return [
-        *gain_rows(part, judged.gains, reference, floors),
-        *rival_rows(part, judged.gains, reference, floors, len(judged.members[reference])),
-        *ensemble_rows(part, judged.cells, judged.members, judged.ensembles),
-        *crps_rows(part, judged.cells, judged.members, floors),
-        *_coverage_rows(part, judged, reference, floors),
+        *scored_rows(part, judged.scored, floors),
+        *_coverage_rows(part, judged, floors),
         Row(part, "test openings", judged.looks, "looks", "counted in this bench's own ledger"),
     ]
 
 
-def gain_rows(part: str, gains: pd.DataFrame, reference: str, floors: Floors) -> list[Row]:
+def scored_rows(part: str, scored: Scored, floors: Floors) -> list[Row]:
+    """Gains, tests, joint forecasts and CRPS skill."""
+    members = scored.members
+    reference = next(iter(members))
+    return [
+        *_gain_rows(part, scored.gains, reference, floors),
+        *_rival_rows(part, scored.gains, reference, floors, len(members[reference])),
+        *_ensemble_rows(part, scored),
+        *_crps_rows(part, scored.cells, members, floors),
+    ]
+
+
+def _gain_rows(part: str, gains: pd.DataFrame, reference: str, floors: Floors) -> list[Row]:
     """Mean gain over EWMA-t of single models and of baselines, in nats.
 
     Args:
@@ -90,7 +98,7 @@ def gain_rows(part: str, gains: pd.DataFrame, reference: str, floors: Floors) ->
     return rows
 
 
-def rival_rows(
+def _rival_rows(
     part: str, gains: pd.DataFrame, reference: str, floors: Floors, n_seeds: int
 ) -> list[Row]:
     """Diebold-Mariano t of the reference against each rival, and of the twin's advantage.
@@ -116,14 +124,9 @@ def rival_rows(
     return rows
 
 
-def ensemble_rows(
-    part: str,
-    cells: Sequence[Cells],
-    members: Mapping[str, Sequence[str]],
-    ensembles: Mapping[str, str],
-) -> list[Row]:
+def _ensemble_rows(part: str, scored: Scored) -> list[Row]:
     """Gain over EWMA-t of the seeds' joint forecasts."""
-    table = ensemble_table(cells, members, ensembles)
+    table = ensemble_table(scored.cells, scored.members, scored.ensembles)
     return [
         Row(
             case_of(part, row["horizon"], row["forecaster"]),
@@ -136,7 +139,7 @@ def ensemble_rows(
     ]
 
 
-def crps_rows(
+def _crps_rows(
     part: str, cells: Sequence[Cells], members: Mapping[str, Sequence[str]], floors: Floors
 ) -> list[Row]:
     """CRPS skill against EWMA-t, mean over seeds; the floor is that of the first recipe."""
@@ -153,9 +156,9 @@ def crps_rows(
     return rows
 
 
-def _coverage_rows(part: str, judged: Judged, reference: str, floors: Floors) -> list[Row]:
+def _coverage_rows(part: str, judged: Judged, floors: Floors) -> list[Row]:
     """How far the calibrated 90 % band is from 90 %, over all and in each year."""
-    rows = []
+    reference, rows = next(iter(judged.scored.members)), []
     for row in judged.coverage.to_dict(orient="records"):
         mean, low, high = (100 * float(row[name]) for name in ("mean", "min", "max"))
         year = f"{row['year']:.0f}" if row["year"] else "whole span"
